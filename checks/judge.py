@@ -1,0 +1,121 @@
+"""What a check says of its evidence: expectations, findings, tables, and in the end one outcome.
+
+A check fills its judge; when the test function returns, the plugin asks the judge to decide. All violations
+are collected before anything is raised, so that one report names everything that is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from reports.outcome import CheckFailed, Unproven, Violation
+
+Cell = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A small table of evidence: column names taken from the first row, every row a mapping."""
+
+    title: str
+    rows: tuple[Mapping[str, Cell], ...]
+    total: int
+    """Rows that there were; larger than ``len(rows)`` where the table was cut."""
+
+
+@dataclass
+class Judge:
+    """Collects what a check expects and finds, and decides."""
+
+    expectation: str = ""
+    findings: list[str] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
+    doubts: list[Unproven] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    charts: list[str] = field(default_factory=list)
+    asked: int = 0
+    """How many requirements were stated; a check that states none proves nothing."""
+
+    def expects(self, sentence: str) -> None:
+        """State what must be true, as one sentence for the report."""
+        self.expectation = sentence
+
+    def finds(self, sentence: str) -> None:
+        """State what was found, passing or not: figures and names, for the report."""
+        self.findings.append(sentence)
+
+    def requires(
+        self, holds: bool, found: str, *, expected: str = "", why: str = "", advice: str = ""
+    ) -> bool:
+        """Require something of the evidence; where it does not hold, remember the violation.
+
+        Args:
+            holds: whether the evidence shows it.
+            found: what a person reads when it does not hold: what was found, in figures and names.
+            expected: what was expected instead.
+            why: why it matters.
+            advice: what to do next, with its exact command.
+
+        Returns:
+            ``holds``, so that dependent requirements can be left out.
+        """
+        self.asked += 1
+        if not holds:
+            self.violations.append(Violation(found, expected, why, advice))
+        return holds
+
+    def cannot_tell(self, reason: str, proof: str = "") -> None:
+        """Say that a part of the check is unproven, and what would prove it; violations outweigh it."""
+        self.asked += 1
+        self.doubts.append(Unproven(reason, proof))
+
+    def shows(self, title: str, rows: Sequence[Mapping[str, Cell]], limit: int = 20) -> None:
+        """Attach evidence as a small table of at most ``limit`` rows; the cut is visible in the report."""
+        self.tables.append(Table(title, tuple(rows[:limit]), len(rows)))
+
+    def draws(self, name: str) -> None:
+        """Ask for a chart by its name in ``reports.charts``; drawn by the report, from the same evidence."""
+        self.charts.append(name)
+
+    def decide(self) -> None:
+        """Turn what was collected into the check's outcome.
+
+        Raises:
+            CheckFailed: something required does not hold.
+            Unproven: nothing is violated, but a part could not be judged.
+            RuntimeError: the check required nothing, so it cannot fail and proves nothing.
+        """
+        if self.violations:
+            raise CheckFailed(*self.violations)
+        if self.doubts:
+            reasons = "; ".join(doubt.reason for doubt in self.doubts)
+            proofs = "; ".join(dict.fromkeys(doubt.proof for doubt in self.doubts if doubt.proof))
+            raise Unproven(reasons, proofs)
+        if not self.asked:
+            raise RuntimeError("this check required nothing of its evidence, so it proves nothing")
+
+
+JUDGE = pytest.StashKey[Judge]()
+
+
+@pytest.fixture
+def judge(request: pytest.FixtureRequest) -> Judge:
+    """Where a check states what it expects, requires and finds; decides when the test function returns."""
+    request.node.stash[JUDGE] = Judge()
+    return request.node.stash[JUDGE]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
+    """Let a check's judge decide inside the call phase, so that the outcome is the test's own.
+
+    A generator in pluggy's sense: yields once, to run the test function.
+    """
+    result = yield
+    if JUDGE in pyfuncitem.stash:
+        pyfuncitem.stash[JUDGE].decide()
+    return result

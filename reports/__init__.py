@@ -1,0 +1,1 @@
+"""What people read: outcomes, verdict, the redaction gate, Allure results, summary, terminal."""
