@@ -13,9 +13,7 @@ from typing import Literal, TypeVar, get_args
 import pytest
 
 Criterion = Literal["must", "should", "nice"]
-Area = Literal[
-    "documentation", "security", "reliability", "observability", "testing", "database", "ci_cd"
-]
+Area = Literal["documentation", "security", "reliability", "observability", "testing", "database", "ci_cd"]
 """The areas of the checklist's production readiness scorecard."""
 
 Test = TypeVar("Test", bound=Callable[..., object])

@@ -105,8 +105,9 @@ JUDGE = pytest.StashKey[Judge]()
 @pytest.fixture
 def judge(request: pytest.FixtureRequest) -> Judge:
     """Where a check states what it expects, requires and finds; decides when the test function returns."""
-    request.node.stash[JUDGE] = Judge()
-    return request.node.stash[JUDGE]
+    judge = Judge()
+    request.node.stash[JUDGE] = judge
+    return judge
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,0 +1,296 @@
+"""Rules of check 2: a job is scheduled once, calls what it should, and its runs happen and succeed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from difflib import get_close_matches
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from checks.judge import Judge
+from checks.rules import schedule
+from checks.rules.words import ago, clock
+from fixtures.catalogue import Catalogue, Function
+from fixtures.cron import CronJob, CronSchedule, Run
+from fixtures.settings.model import Job, Settings
+
+WHY_DLQ = "failed messages stay in the queue until somebody runs it by hand"
+LONG_INTERVAL = timedelta(days=1)
+"""Jobs that are due more seldom are judged by the due times since the deployment only."""
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """A job as expected, as found, and what is needed to judge it."""
+
+    expected: Job
+    found: CronJob
+    cron: CronSchedule
+    catalogue: Catalogue
+    settings: Settings
+
+    @property
+    def now(self) -> datetime:
+        """The database's clock."""
+        return self.catalogue.read_at
+
+    @property
+    def zone(self) -> tzinfo:
+        """pg_cron's time zone: GMT unless ``cron.timezone`` says otherwise and the role may see it."""
+        try:
+            return ZoneInfo(self.catalogue.settings.get("cron.timezone", "UTC"))
+        except (ZoneInfoNotFoundError, ValueError):
+            return UTC
+
+
+def is_scheduled_once(judge: Judge, cron: CronSchedule, expected: Job) -> CronJob | None:
+    """Require exactly one job of the name; give it back if there is one to go on with."""
+    found = cron.named(expected.name)
+    if not found and cron.hidden:
+        judge.cannot_tell(f"no job {expected.name} is visible, but {cron.hidden}", cron.grant)
+        return None
+    names = [job.name for job in cron.jobs if job.name]
+    near = get_close_matches(expected.name, names, n=1)
+    judge.requires(
+        bool(found),
+        f"no job {expected.name} is scheduled" + (f"; the nearest is {near[0]}" if near else ""),
+        expected=f"cron.job has {expected.name} with schedule {expected.schedule}",
+        why=WHY_DLQ,
+        advice=f"SELECT cron.schedule('{expected.name}', '{expected.schedule}', "
+        f"$$SELECT {expected.function}()$$)",
+    )
+    judge.requires(
+        len(found) <= 1,
+        f"{len(found)} jobs are called {expected.name}, of users {', '.join(job.username for job in found)}",
+        expected="exactly one",
+        why="the same work runs twice at the same time",
+        advice="SELECT cron.unschedule(jobid) FROM cron.job, as its owner, for the one that is too many",
+    )
+    if found and cron.hidden:
+        judge.cannot_tell(f"{cron.hidden}, so a second job that does the same cannot be excluded", cron.grant)
+    return found[0] if found else None
+
+
+def is_active_and_right(judge: Judge, job: Scheduled) -> None:
+    """Require it to be active, on its schedule, in its database."""
+    expected, found = job.expected, job.found
+    judge.requires(
+        found.active,
+        f"job {found.name} is inactive",
+        why=WHY_DLQ,
+        advice=f"SELECT cron.alter_job({found.id}, active := true)",
+    )
+    judge.requires(
+        schedule.same_schedule(expected.schedule, found.schedule),
+        f"job {found.name} runs on schedule {found.schedule}",
+        expected=expected.schedule,
+        advice=f"SELECT cron.alter_job({found.id}, schedule := '{expected.schedule}')",
+    )
+    database = expected.database or job.catalogue.database
+    judge.requires(
+        found.database == database,
+        f"job {found.name} runs in database {found.database}",
+        expected=database,
+        advice=f"SELECT cron.alter_job({found.id}, database := '{database}')",
+    )
+    judge.requires(
+        job.catalogue.settings.get("cron.launch_active_jobs", "on") == "on",
+        "cron.launch_active_jobs is off: active jobs are not started",
+        advice="set cron.launch_active_jobs to on",
+    )
+
+
+def calls_its_function(judge: Judge, job: Scheduled) -> None:
+    """Require its command to call the function, which exists and is closed to the public, and no other job to."""
+    function = job.expected.function
+    calls = [call for call in job.found.calls if _same_function(call, function)]
+    if judge.requires(
+        bool(calls),
+        f"the command of job {job.found.name} calls {', '.join(job.found.calls) or 'no function'}",
+        expected=f"a call of {function}()",
+        advice=f"SELECT cron.alter_job({job.found.id}, command := $$SELECT {function}()$$)",
+    ):
+        _function_is_sound(judge, job.catalogue, calls[0])
+    twins = [
+        other
+        for other in job.cron.jobs
+        if other.id != job.found.id
+        and other.name != job.found.name
+        and other.active
+        and any(_same_function(call, function) for call in other.calls)
+    ]
+    judge.requires(
+        not twins,
+        f"{function}() is also called by {', '.join(_label(twin) for twin in twins)}",
+        expected=f"no other active job calls {function}()",
+        why="two passes work on the same entries",
+        advice="; ".join(f"SELECT cron.unschedule({twin.id})" for twin in twins),
+    )
+
+
+def _function_is_sound(judge: Judge, catalogue: Catalogue, call: str) -> None:
+    schema, _, name = call.rpartition(".")
+    there: list[Function] = [
+        function
+        for function in catalogue.functions
+        if function.name == name.lower() and (not schema or function.schema == schema.lower())
+    ]
+    judge.requires(
+        bool(there),
+        f"function {call}() does not exist",
+        why="pg_cron stores any command; this one fails whenever it runs",
+        advice="apply the migration that creates it (`supabase db push`)",
+    )
+    exposed = sorted({role for function in there for role in function.executable_by})
+    judge.requires(
+        not exposed,
+        f"function {call}() can be executed by {', '.join(exposed)}",
+        expected="only its owner and service_role may execute it",
+        why="anybody with the app's public key can start it over the REST API",
+        advice=f"REVOKE EXECUTE ON FUNCTION {call} FROM PUBLIC, anon, authenticated",
+    )
+
+
+def runs_when_due(judge: Judge, job: Scheduled) -> None:
+    """Require the latest run that was due to have happened, to have succeeded, and none to be stuck."""
+    if job.cron.runs_unreadable:
+        judge.cannot_tell(
+            f"the runs of {job.found.name} cannot be seen: {job.cron.runs_unreadable}", job.cron.grant
+        )
+        return
+    if job.catalogue.settings.get("cron.log_run", "on") == "off" and not job.found.runs:
+        judge.cannot_tell("cron.log_run is off: pg_cron records no runs", "set cron.log_run to on")
+        return
+    _latest_run_happened(judge, job)
+    _latest_run_succeeded(judge, job)
+    _nothing_is_stuck(judge, job)
+
+
+def _latest_run_happened(judge: Judge, job: Scheduled) -> None:
+    every = schedule.interval(job.expected.schedule, job.now, job.zone)
+    if every >= LONG_INTERVAL:
+        _due_run_since_deployment(judge, job)
+        return
+    latest = next((run.started_at for run in job.found.runs if run.started_at is not None), None)
+    deployed = job.settings.deployed_at
+    allowed = 2 * every + timedelta(seconds=job.settings.windows.grace_seconds)
+    if latest is None and deployed is not None and job.now - deployed < allowed:
+        due = schedule.next_due(job.expected.schedule, deployed, job.zone)
+        judge.cannot_tell(f"job {job.found.name} has not run yet; first run due at {clock(due)}", "--wait 6m")
+        return
+    if latest is None and job.cron.hidden:
+        judge.cannot_tell(f"no run of {job.found.name} is visible, but {job.cron.hidden}", job.cron.grant)
+        return
+    tolerance = timedelta(seconds=job.settings.windows.clock_tolerance_seconds)
+    judge.requires(
+        latest is None or latest <= job.now + tolerance,
+        f"the latest run of {job.found.name} is dated in the future, {clock(latest)}",
+        why="a clock is wrong, so nothing that is measured by it can be trusted",
+    )
+    judge.requires(
+        latest is not None and job.now - latest <= allowed,
+        f"job {job.found.name} has never run"
+        if latest is None
+        else f"the latest run of {job.found.name} started {ago(job.now, latest)}, at {clock(latest)}",
+        expected=f"a run within two intervals of its schedule {job.expected.schedule}",
+        why=WHY_DLQ,
+        advice="look for the scheduler's errors in the Postgres logs; a restart of the database restarts it",
+    )
+
+
+def _due_run_since_deployment(judge: Judge, job: Scheduled) -> None:
+    grace = timedelta(seconds=job.settings.windows.grace_seconds)
+    due = schedule.last_due(job.expected.schedule, job.now - grace, job.zone)
+    after = schedule.next_due(job.expected.schedule, job.now, job.zone)
+    deployed = job.settings.deployed_at
+    if deployed is None or due <= deployed:
+        judge.finds(f"{job.found.name} is next due at {clock(after)}")
+        return
+    ran = any(run.started_at is not None and run.started_at >= due - grace for run in job.found.runs)
+    history = job.cron.history_start
+    if not ran and (job.cron.hidden or (history is not None and history > due)):
+        judge.cannot_tell(
+            f"the run of {job.found.name} that was due at {clock(due)} is not in the recorded history",
+            job.cron.grant or f"the next run, due at {clock(after)}",
+        )
+        return
+    judge.requires(
+        ran,
+        f"job {job.found.name} was due at {clock(due)} and did not run",
+        advice=f"run SELECT {job.expected.function}() by hand, and look for the scheduler's errors in the logs",
+    )
+
+
+def _latest_run_succeeded(judge: Judge, job: Scheduled) -> None:
+    finished: Run | None = next((run for run in job.found.runs if run.finished), None)
+    if finished is None:
+        return
+    at = finished.started_at or finished.ended_at
+    judge.requires(
+        finished.status == "succeeded",
+        f"the latest run of {job.found.name}{f' at {clock(at)}' if at else ''} failed: "
+        f"{finished.message or 'without a message'}",
+        expected="succeeded",
+        why=WHY_DLQ,
+        advice=f"run SELECT {job.expected.function}() by hand to see the error",
+    )
+
+
+def _nothing_is_stuck(judge: Judge, job: Scheduled) -> None:
+    # pg_cron runs one instance of a job at a time: an unfinished row behind a later run is a leftover of a restart.
+    latest = job.found.runs[0] if job.found.runs else None
+    if latest is None or latest.status in ("succeeded", "failed") or latest.started_at is None:
+        return
+    every = min(schedule.interval(job.expected.schedule, job.now, job.zone), timedelta(hours=1))
+    allowed = 2 * every + timedelta(seconds=job.settings.windows.grace_seconds)
+    judge.requires(
+        job.now - latest.started_at <= allowed,
+        f"a run of {job.found.name} has been {latest.status} since {clock(latest.started_at)}, "
+        f"{ago(job.now, latest.started_at)}",
+        expected="finished within two intervals",
+        why="pg_cron starts no other run of the job meanwhile",
+        advice="SELECT pg_cancel_backend(job_pid) FROM cron.job_run_details WHERE status = 'running'",
+    )
+
+
+def scheduler_is_alive(judge: Judge, cron: CronSchedule, catalogue: Catalogue) -> None:
+    """Require the scheduler's process, where its library is known to be loaded; else the runs prove it."""
+    loaded = any(name.startswith("cron.") for name in catalogue.settings)
+    if catalogue.in_recovery or not loaded:
+        return
+    judge.requires(
+        cron.scheduler_seen,
+        "the scheduler of pg_cron is not running: no session is called pg_cron scheduler",
+        why="no job is started until it runs again",
+        advice="restart the database (Supabase dashboard, Settings, General); the jobs go on by themselves then",
+    )
+
+
+def no_run_failed(judge: Judge, cron: CronSchedule) -> None:
+    """Require that no recorded run failed within the log window (check 6)."""
+    if cron.runs_unreadable:
+        judge.cannot_tell(f"cron's runs cannot be seen: {cron.runs_unreadable}", cron.grant)
+        return
+    for group in cron.failed_runs:
+        at = f", last at {clock(group.last)}" if group.last else ""
+        judge.requires(
+            False,
+            f"{group.count} failed runs of {group.job}{at}: {group.message or 'without a message'}",
+            expected="no failed run since the window began",
+            advice="run the job's command by hand to see the error; pg_cron's lines are in the Postgres logs",
+        )
+    if cron.hidden:
+        judge.cannot_tell(f"{cron.hidden}, so failed runs cannot be excluded", cron.grant)
+    elif not cron.failed_runs and not cron.runs_in_window:
+        judge.cannot_tell("no run is recorded in the window", "a run of a scheduled job")
+    else:
+        judge.requires(True, "")
+        judge.finds(f"{cron.runs_in_window} runs, {sum(group.count for group in cron.failed_runs)} failed")
+
+
+def _same_function(call: str, function: str) -> bool:
+    return call.rpartition(".")[2].lower() == function.rpartition(".")[2].lower()
+
+
+def _label(job: CronJob) -> str:
+    return f"{job.name or 'an unnamed job'} (job {job.id} of {job.username})"

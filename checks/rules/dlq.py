@@ -1,0 +1,161 @@
+"""Rules of check 3: a pass of the DLQ processor was completed, lately, and after the deployment."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from checks.judge import Judge
+from checks.rules import schedule
+from checks.rules.words import ago, clock, counted
+from fixtures.dlq import COMPLETED, FAILED, TRIGGERED, Answer, DlqPasses, Pass
+from fixtures.settings.model import Settings
+
+WHY = "customers' failed messages are not retried while the processor does not run"
+LOOK = (
+    "look at the dlq-processor's logs (Supabase dashboard, Edge Functions) and at net._http_response; "
+    "to stop the schedule: SELECT cron.alter_job(jobid, active := false) FROM cron.job "
+    "WHERE jobname = 'process-dlq-entries'"
+)
+ANSWER_WITHIN = timedelta(seconds=90)
+"""An answer this soon after a ``triggered`` row is taken for the answer to it: pg_net keeps no address."""
+
+
+def nothing_is_dated_in_the_future(
+    judge: Judge, passes: DlqPasses, now: datetime, settings: Settings
+) -> tuple[Pass, ...]:
+    """Require that no pass is dated later than the server's clock allows; give back the others, newest first."""
+    latest = now + timedelta(seconds=settings.windows.clock_tolerance_seconds)
+    future = [row for row in passes.latest if row.processed_at is not None and row.processed_at > latest]
+    judge.requires(
+        not future,
+        f"{counted(len(future), 'row')} of dlq_processing_log dated in the future, up to "
+        f"{clock(future[0].processed_at) if future else ''}",
+        expected=f"nothing later than the database's clock, {clock(now)}",
+        why="a row from the future looks like a recent pass for as long as nobody notices",
+        advice="find what writes processed_at with another clock, and correct or delete these rows",
+    )
+    return tuple(row for row in passes.latest if row.processed_at is not None and row.processed_at <= latest)
+
+
+def latest_pass_succeeded(judge: Judge, ended: Pass, now: datetime) -> None:
+    """Require that the latest pass that came to an end completed, without error, and served something."""
+    at = f"the pass at {clock(ended.processed_at)}"
+    judge.requires(
+        ended.status == COMPLETED,
+        f"{at} has status {ended.status}: {ended.error or 'without a message'}",
+        expected="completed",
+        why=WHY,
+        advice=LOOK,
+    )
+    judge.requires(
+        ended.status != COMPLETED or not ended.error,
+        f"{at} is called completed but carries the error: {ended.error}",
+        expected="completed without an error message",
+        why=WHY,
+        advice=LOOK,
+    )
+    judge.requires(
+        bool(ended.entries_processed) or not ended.entries_failed,
+        f"all {ended.entries_failed} entries of {at} failed, none was processed",
+        expected="entries that are processed",
+        why=WHY,
+        advice=LOOK,
+    )
+    judge.finds(
+        f"latest completed pass {ago(now, ended.processed_at or now)}: "
+        f"{ended.entries_processed or 0} processed, {ended.entries_failed or 0} failed"
+    )
+
+
+def completed_in_time(
+    judge: Judge, rows: tuple[Pass, ...], passes: DlqPasses, now: datetime, settings: Settings
+) -> None:
+    """Require a completed pass since the deployment and within the silence that is allowed."""
+    silent = timedelta(seconds=settings.thresholds.dlq_silent_seconds)
+    deployed = settings.deployed_at
+    since = max(deployed, now - silent) if deployed is not None else now - silent
+    ended = next((row for row in rows if row.status in (COMPLETED, FAILED)), None)
+    if ended is not None:
+        latest_pass_succeeded(judge, ended, now)
+        if (ended.processed_at or now) >= since:
+            return
+    triggered = [row for row in rows if row.status == TRIGGERED and (row.processed_at or now) >= since]
+    if triggered and _answers_decide(judge, triggered, passes, now):
+        return
+    if deployed is not None and now - deployed < silent:
+        due = schedule.next_due(_dlq_schedule(settings), deployed)
+        judge.cannot_tell(
+            f"no pass since the deployment at {clock(deployed)}; first run due at {clock(due)}", "--wait 6m"
+        )
+        return
+    if triggered:
+        judge.cannot_tell(
+            f"the schedule fired {counted(len(triggered), 'time')} since {clock(since)}, but no completed pass is recorded"
+            + (
+                f", and the answers cannot be seen: {passes.answers_unreadable}"
+                if passes.answers_unreadable
+                else ""
+            ),
+            "a completed row in dlq_processing_log, or the answers in net._http_response",
+        )
+        return
+    _silence(judge, ended, passes, now, silent)
+
+
+def _silence(judge: Judge, ended: Pass | None, passes: DlqPasses, now: datetime, silent: timedelta) -> None:
+    minutes = f"{silent.total_seconds() / 60:g} min"
+    scheduled_since = _first_seen(passes)
+    if ended is None and (scheduled_since is None or now - scheduled_since < silent):
+        judge.cannot_tell(
+            "no completed pass is recorded, and nothing tells how long the schedule has been there",
+            "EASYMO_DEPLOYED_AT, or --wait 6m",
+        )
+        return
+    last = (
+        f"the last one ended {ago(now, ended.processed_at)}"
+        if ended and ended.processed_at
+        else "there was none"
+    )
+    judge.requires(
+        False,
+        f"no pass of the DLQ processor completed within {minutes}: {last}",
+        expected=f"a completed pass every five minutes; silent for more than {minutes} is critical",
+        why=WHY,
+        advice=LOOK,
+    )
+
+
+def _first_seen(passes: DlqPasses) -> datetime | None:
+    seen = [passes.first_at, passes.scheduled_since]
+    return min((at for at in seen if at is not None), default=None)
+
+
+def _answers_decide(judge: Judge, triggered: list[Pass], passes: DlqPasses, now: datetime) -> bool:
+    """Judge passes that were only triggered by the HTTP answers that came shortly after; say whether they decide."""
+    answers = [answer for row in triggered for answer in passes.answers if _answers(answer, row)]
+    if not answers:
+        return False
+    newest = max(answers, key=lambda answer: answer.created)
+    kinds = ", ".join(sorted({answer.in_words for answer in answers if not answer.good}))
+    good = any(answer.good for answer in answers)
+    judge.requires(
+        good,
+        f"the schedule fired {counted(len(triggered), 'time')}, but the processor answered {kinds}",
+        expected="HTTP 200 from the dlq-processor, and a completed row",
+        why=WHY,
+        advice="check the service role key and the URL that process_dlq_entries() uses. " + LOOK,
+    )
+    if good:
+        judge.finds(
+            f"no completed row, but the processor answered {newest.in_words} {ago(now, newest.created)}"
+        )
+    return True
+
+
+def _answers(answer: Answer, row: Pass) -> bool:
+    return row.processed_at is not None and timedelta(0) <= answer.created - row.processed_at <= ANSWER_WITHIN
+
+
+def _dlq_schedule(settings: Settings) -> str:
+    jobs = [job for job in settings.jobs if job.function == "process_dlq_entries"] or list(settings.jobs)
+    return jobs[0].schedule

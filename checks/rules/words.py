@@ -1,0 +1,32 @@
+"""How the checks say times, durations and counts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+
+def clock(at: datetime | None) -> str:
+    """A time as people read it, in UTC: ``2026-01-31 12:05:00 UTC``."""
+    return "an unknown time" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def duration(length: timedelta) -> str:
+    """A duration in its two largest units: ``2 h 5 min``."""
+    seconds = abs(round(length.total_seconds()))
+    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    parts: list[str] = []
+    for name, size in units:
+        amount, seconds = divmod(seconds, size)
+        if amount or (name == "s" and not parts):
+            parts.append(f"{amount} {name}")
+    return " ".join(parts[:2])
+
+
+def ago(now: datetime, at: datetime) -> str:
+    """How long before ``now`` something was: ``5 min ago``."""
+    return f"{duration(now - at)} ago" if at <= now else f"in {duration(at - now)}"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: ``1 entry``, ``2 entries``."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"

@@ -1,0 +1,10 @@
+"""Lists the plugins that the suite is made of; options, fixtures and hooks stand with their subject."""
+
+pytest_plugins = [
+    "fixtures.settings.plugin",
+    "reports.plugin",
+    "fixtures.parameters",
+    "fixtures.pieces",
+    "fixtures.run",
+    "checks.judge",
+]
