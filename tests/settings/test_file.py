@@ -1,0 +1,246 @@
+"""The TOML file: every way to get it wrong has one sentence, and the sentence is pinned."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from fixtures.settings.load import load_settings
+from fixtures.settings.model import Job, LogAllowance, Settings
+from fixtures.settings.problems import SettingsError
+
+SCHEDULE = "five cron fields as pg_cron has them, such as */5 * * * *, or 1 to 59 seconds, such as 30 seconds"
+JOB = 'name = "a"\nfunction = "f"\n'
+
+SENTENCES = {
+    # Unknown keys, each with the nearest valid name.
+    "[widows]\n": "widows is no setting; the nearest valid name is windows",
+    "[windows]\ngrace_secs = 1\n": ("windows.grace_secs is no setting; the nearest valid name is grace_seconds"),
+    "[thresholds]\nzzz = 1\n": (
+        "thresholds.zzz is no setting; valid names are success_rate_percent, error_rate_alert_percent, "
+        "dlq_pending, dlq_silent_seconds"
+    ),
+    "target = 'x'\n": "target is no setting; the nearest valid name is targets",
+    f"[[jobs]]\n{JOB}shedule = '* * * * *'\n": (
+        "[[jobs]] no. 1, shedule is no setting; the nearest valid name is schedule\n"
+        f"[[jobs]] no. 1 has no schedule; expected {SCHEDULE}"
+    ),
+    # Wrong types.
+    "[thresholds]\ndlq_pending = 'many'\n": (
+        "thresholds.dlq_pending is a text; expected a whole number from 0 to 1000000000"
+    ),
+    "[thresholds]\ndlq_pending = 1.5\n": (
+        "thresholds.dlq_pending is 1.5; expected a whole number from 0 to 1000000000"
+    ),
+    "[thresholds]\ndlq_pending = true\n": (
+        "thresholds.dlq_pending is true; expected a whole number from 0 to 1000000000"
+    ),
+    "[names]\nschema = 3\n": "names.schema is 3; expected a text that is not empty",
+    "[names]\nwebhooks = 'wa-webhook'\n": (
+        "names.webhooks is a text; expected a list of different texts, at least one"
+    ),
+    "names = 3\n": "names is 3; expected a table, [names]",
+    "jobs = 3\n": "jobs is 3; expected a list of different tables, at least one",
+    "jobs = [3]\n": "[[jobs]] no. 1 is 3; expected a table",
+    "targets = 3\n": "targets is 3; expected one table for each target, [targets.NAME]",
+    "[targets]\nproduction = 'x'\n": "targets.production is a text; expected a table, [targets.production]",
+    # Impossible values.
+    "[windows]\ngrace_seconds = -1\n": (
+        "windows.grace_seconds is -1; expected a number of seconds from 0 to 31622400"
+    ),
+    "[windows]\nlogs_seconds = 0\n": (
+        "windows.logs_seconds is 0; expected a number of seconds above 0, at most 31622400"
+    ),
+    "[windows]\nlogs_seconds = nan\n": (
+        "windows.logs_seconds is nan; expected a number of seconds above 0, at most 31622400"
+    ),
+    "[limits]\nconnect_timeout_seconds = inf\n": (
+        "limits.connect_timeout_seconds is far too large; expected a number of seconds above 0, at most 3600"
+    ),
+    "[limits]\nhttp_concurrency = 0\n": (
+        "limits.http_concurrency is 0; expected a whole number above 0, at most 1000000000"
+    ),
+    "[thresholds]\nsuccess_rate_percent = 101\n": (
+        "thresholds.success_rate_percent is 101; expected a number above 0 and below 100"
+    ),
+    "[names]\nschema = ''\n": "names.schema is empty; expected a text that is not empty",
+    "[names]\nschema = ' public'\n": (
+        "names.schema begins or ends with white space; expected a text that is not empty"
+    ),
+    "[names]\nschema = 'pub\\u0000lic'\n".replace("'", '"'): (
+        "names.schema has a character that cannot be printed; expected a text that is not empty"
+    ),
+    "[names]\nfunctions_path = 'functions'\n": (
+        "names.functions_path is 'functions'; expected a path such as /functions/v1"
+    ),
+    "[names]\nwebhooks = []\n": (
+        "names.webhooks is empty, which would leave the checks nothing to look at; "
+        "expected a list of different texts, at least one"
+    ),
+    "[names]\nwebhooks = ['a', '']\n": (
+        "names.webhooks has a text that is empty; expected a list of different texts, at least one"
+    ),
+    "jobs = []\n": (
+        "jobs is empty, which would leave the checks nothing to look at; "
+        "expected a list of different tables, at least one"
+    ),
+    # Duplicates.
+    "[names]\nwebhooks = ['a', 'b', 'a']\n": (
+        "names.webhooks names 'a' twice; expected a list of different texts, at least one"
+    ),
+    f"[[jobs]]\n{JOB}schedule = '0 0 $ * *'\n[[jobs]]\n{JOB}schedule = '1 second'\n": (
+        "jobs names 'a' twice; expected a list of different tables, at least one"
+    ),
+    # Schedules and dates.
+    f"[[jobs]]\n{JOB}schedule = 'every day'\n": (f"[[jobs]] no. 1, schedule is 'every day'; expected {SCHEDULE}"),
+    f"[[jobs]]\n{JOB}schedule = '60 seconds'\n": (
+        f"[[jobs]] no. 1, schedule is '60 seconds'; expected {SCHEDULE}"
+    ),
+    "[[log_allowances]]\nmatch = 'boots'\nreason = 'r'\nexpires = 'soon'\n": (
+        "[[log_allowances]] no. 1, expires is a text; expected a date such as 2027-01-31"
+    ),
+    "[[log_allowances]]\nmatch = 'boots'\nreason = 'r'\nexpires = 2027-01-31T00:00:00Z\n": (
+        "[[log_allowances]] no. 1, expires is a date or time; expected a date such as 2027-01-31"
+    ),
+    "[[log_allowances]]\nmatch = 'e'\nreason = 'r'\nexpires = 2027-01-31\n": (
+        "[[log_allowances]] no. 1, match has 1 characters, which would let almost everything pass; "
+        "expected a text of at least 5 characters from the fingerprint"
+    ),
+    # Targets, the chosen one and the others.
+    "[targets.staging.limits]\nhttp_concurency = 2\n": (
+        "targets.staging.limits.http_concurency is no setting; the nearest valid name is http_concurrency"
+    ),
+    "[targets.staging]\nbase_ulr = 'https://x.example'\n": (
+        "targets.staging.base_ulr is no setting; the nearest valid name is base_url"
+    ),
+    "[targets.staging]\nbase_url = 'ftp://x'\n": (
+        "targets.staging.base_url does not begin with http:// or https://; "
+        "expected an address such as https://host.example"
+    ),
+    "[targets.staging]\nbase_url = 7\n": (
+        "targets.staging.base_url is 7; expected an address such as https://host.example"
+    ),
+    "[targets.staging]\nbase_url = ''\n": (
+        "targets.staging.base_url is empty; expected an address such as https://host.example"
+    ),
+    "[targets.'a b']\n": (
+        "targets.'a b' has a name that is none; expected letters, digits, dots, dashes, at most 63"
+    ),
+    "base_url = 'https://x.example'\n": (
+        "base_url stands outside of a target; expected it in [targets.NAME] or in EASYMO_BASE_URL"
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "sentences"), SENTENCES.items(), ids=range(len(SENTENCES)))
+def test_a_wrong_file_is_told_in_sentences(text: str, sentences: str, tmp_path: Path) -> None:
+    (tmp_path / "deployment.toml").write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(None, None, {}, tmp_path)
+    assert list(caught.value.problems) == [f"deployment.toml: {line}" for line in sentences.split("\n")]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"a = \n", ", line 1, column 5: is not TOML: "),
+        (b"a = [1,\n", ", end of the file: is not TOML: "),
+        (b"a = 1979-13-01\n", ", line 1, column "),
+        (b"[a]\n[a]\n", ", line 2, column 3: is not TOML: "),
+        (b"a = '\xff'\n", ": is not UTF-8 text; expected a TOML file"),
+        (b"a = " + b"[" * 100_000, ": is nested too deeply; expected a TOML file"),
+    ],
+    ids=["value", "end", "date", "twice", "latin-1", "deep"],
+)
+def test_what_is_not_toml_is_told_with_its_position(content: bytes, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "deployment.toml").write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(None, None, {}, tmp_path)
+    assert str(caught.value).startswith(f"deployment.toml{sentence}")
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"x\.toml: cannot be read \(no such file or directory\)"):
+        load_settings(tmp_path / "x.toml", None, {}, tmp_path)
+    with pytest.raises(SettingsError, match=r"cannot be read \(is a directory\); expected a TOML file$"):
+        load_settings(tmp_path, None, {}, tmp_path)
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "deployment.toml").write_text("[names]\nschema = 1\n[limits]\nhttp_concurrency = 0\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(None, "x", {"EASYMO_BASE_URL": "nonsense"}, tmp_path)
+    assert len(caught.value.problems) == 4
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    settings, _ = load_settings(None, None, {}, tmp_path)
+    assert settings == Settings()
+
+
+def test_the_file_of_the_project_changes_nothing(pytestconfig: pytest.Config) -> None:
+    settings, _ = load_settings(None, "production", {}, pytestconfig.rootpath)
+    assert settings == Settings(target="production")
+
+
+def test_a_target_overrides_the_file_and_the_file_the_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "other.toml"
+    file.write_text(
+        """
+        [thresholds]
+        dlq_pending = 7
+        success_rate_percent = 90
+        [[jobs]]
+        name = "j"
+        schedule = "0 0 $ * *"
+        function = "f"
+        [[log_allowances]]
+        match = "socket hang up"
+        reason = "known"
+        expires = 2027-01-31
+        [targets.staging]
+        base_url = "https://staging.example/"
+        [targets.staging.thresholds]
+        dlq_pending = 0
+        [targets.other.thresholds]
+        dlq_pending = 9
+        """
+    )
+    settings, access = load_settings(file, "staging", {}, tmp_path)
+    assert settings.target == "staging"
+    assert settings.thresholds.dlq_pending == 0
+    assert settings.thresholds.success_rate_percent == 90.0
+    assert settings.thresholds.dlq_silent_seconds == 900.0
+    assert settings.jobs == (Job("j", "0 0 $ * *", "f"),)
+    assert settings.log_allowances == (LogAllowance("socket hang up", "known", date(2027, 1, 31)),)
+    assert access.base_url == "https://staging.example"
+    assert settings.configured == ("EASYMO_BASE_URL",)
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        (
+            "prodution",
+            "--target 'prodution' names no target of deployment.toml; the nearest valid name is production",
+        ),
+        (
+            "x",
+            "--target 'x' names no target of deployment.toml; valid names are production, staging",
+        ),
+    ],
+)
+def test_an_unknown_target_is_told(target: str, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "deployment.toml").write_text("[targets.production]\n[targets.staging]\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(None, target, {}, tmp_path)
+    assert str(caught.value) == sentence
+
+
+def test_a_target_without_a_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(None, "production", {}, tmp_path)
+    assert str(caught.value) == (
+        "--target 'production' names no target of a deployment.toml, of which there is none; "
+        "there are none to choose from"
+    )
