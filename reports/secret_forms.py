@@ -1,0 +1,103 @@
+"""The forms in which a secret value turns up in text: its encodings, its escapings, its digests."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote, quote_plus
+
+SHORT = 8
+"""A value with fewer characters is masked as a whole word only: inside other words it is a coincidence."""
+
+UNMASKED = 3
+"""A value with fewer characters is not masked in prose at all, or every other word would be gone."""
+
+_WORD_LIKE = re.compile(r"[a-z]+(?:[_-][a-z]+)*|[A-Za-z][a-z]+")
+_PERCENT = re.compile(r"%[0-9A-F]{2}")
+
+
+@dataclass(frozen=True)
+class Forms:
+    """What to look for in a text to find one secret."""
+
+    anywhere: frozenset[str] = frozenset()
+    """Masked wherever they stand."""
+    words: frozenset[str] = frozenset()
+    """Masked where they stand as whole words."""
+    base64_parts: frozenset[str] = frozenset()
+    """What every base64 text with the value inside has in it; its neighbours carry bits of the value too."""
+
+    def __repr__(self) -> str:
+        """A mask: the forms are the secret."""
+        return "Forms(***)"
+
+
+def is_word_like(value: str) -> bool:
+    """Whether a secret looks like a word, such as ``postgres``, which is the name of many things."""
+    return len(value) <= 12 and _WORD_LIKE.fullmatch(value) is not None
+
+
+def forms(value: str) -> Forms:
+    """Every form of a secret value that is masked."""
+    digests = frozenset(_digests(value))
+    if len(value) < UNMASKED:
+        return Forms(anywhere=digests)
+    spellings = frozenset(text for text in _spellings(value) if len(text) >= UNMASKED)
+    parts = frozenset(part for part in _base64_parts(value) if len(part) >= SHORT)
+    if len(value) < SHORT or is_word_like(value):
+        return Forms(digests, spellings, parts)
+    return Forms(spellings | digests, frozenset(), parts)
+
+
+def _digests(value: str) -> Iterator[str]:
+    """Hex digests, as platforms show them in place of the value."""
+    for algorithm in ("md5", "sha1", "sha256"):
+        digest = hashlib.new(algorithm, _octets(value), usedforsecurity=False).hexdigest()
+        yield digest
+        yield digest.upper()
+
+
+def _spellings(value: str) -> Iterator[str]:
+    octets = _octets(value)
+    yield value
+    yield from (octets.hex(), octets.hex().upper())
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        yield encode(octets).decode()
+        yield encode(octets).decode().rstrip("=")
+    for escaped in _escaped(value):
+        yield escaped
+        yield from _escaped(escaped)
+
+
+def _escaped(value: str) -> Iterator[str]:
+    """The value inside a URL, a JSON or Python string, or HTML."""
+    octets = _octets(value)
+    for quoted in (quote(octets, safe=""), quote(octets), quote(octets, safe="/:@"), quote_plus(octets)):
+        yield quoted
+        yield _PERCENT.sub(lambda match: match.group().lower(), quoted)
+    for ascii_only in (True, False):
+        escaped = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+        yield escaped
+        yield escaped.replace("/", "\\/")
+    yield repr(value)[1:-1]
+    yield html.escape(value)
+    yield html.escape(value, quote=False)
+
+
+def _base64_parts(value: str) -> Iterator[str]:
+    """What is the same in every base64 text around the value, for each of the three alignments."""
+    octets = _octets(value)
+    for before in range(3):
+        first = -(-before * 8 // 6)
+        last = (before + len(octets)) * 8 // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield encode(b"\0" * before + octets).decode()[first:last]
+
+
+def _octets(value: str) -> bytes:
+    return value.encode("utf-8", "surrogatepass")

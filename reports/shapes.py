@@ -1,0 +1,169 @@
+"""What is secret or personal by its shape, whatever its value: tokens, passwords, phone numbers, messages."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+SECRET = "[secret]"  # noqa: S105 - a mask, not a password
+PHONE = "[phone]"
+EMAIL = "[e-mail]"
+MESSAGE = "[message]"
+WITHHELD = "[withheld: redaction failed]"
+
+MASKS = re.compile(r"\[(?:secret|phone|e-mail|message|withheld: redaction failed)\]|wamid\.…\S{6}")
+"""What this gate has put into a text before; never masked again."""
+
+
+class Span(NamedTuple):
+    """A part of a text that must not be shown, and what stands in its place."""
+
+    start: int
+    end: int
+    mask: str
+
+
+_QUOTED = r"""'(?:[^'\\]|\\.)*(?:'|\Z)|"(?:[^"\\]|\\.)*(?:"|\Z)"""
+_NAMES = r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|api_?key|[\w-]*(?:_|-)(?:password|secret|token|key))"
+_CLOSE = r"(?:(?<!\\)(?P=q)|\Z)"
+
+CREDENTIALS = tuple(
+    re.compile(pattern, flags)
+    for pattern, flags in (
+        # The password of a URI, with unescaped "@", "/" and quotes; a port followed by a path is none.
+        (
+            r"://[^\s:/@?#\"']*:(?!\d{1,5}(?:[/?#]|$))(?P<m>[^\s\"']+|\S+?)@(?=[^\s@\"'/]*(?:[\s\"'/?#,;)]|$))",
+            0,
+        ),
+        # The password of a conninfo, in SQL, in the environment of a command.
+        (rf"\b(?:ssl|pg)?password\s*=\s*(?P<m>{_QUOTED}|[^\s&;,\"']+)", re.IGNORECASE),
+        (r"\bpassword\s+'(?P<m>[^']+)'", re.IGNORECASE),
+        (r"\b[A-Z][A-Z0-9_]*(?:SECRET|TOKEN|PASSWORD|_KEY)=(?P<m>[\"']?[\w+/.~-][^\s&]*)", 0),
+        # JSON, Python and header syntax: "token": "…", 'apikey': '…', authorization: Bearer ….
+        (rf"(?P<q>\\*[\"']){_NAMES}(?P=q)\s*:\s*(?P=q)(?P<m>.*?){_CLOSE}", re.IGNORECASE | re.DOTALL),
+        (
+            r"\bauthorization\\*[\"']?\s*[:=,]\s*\\*[\"']?(?:(?:bearer|basic|token)\s+)?"
+            r"(?P<m>(?!(?:bearer|basic|token)\s)[\w.~+/=-][^\s\"',;\\]*)",
+            re.IGNORECASE,
+        ),
+        (r"\b(?:x-)?api-?key\\*[\"']?\s*[:=,]\s*\\*[\"']?(?P<m>[\w.~+/=-][^\s\"',;\\&]*)", re.IGNORECASE),
+        (r"\bbearer[\s:]+(?P<m>(?=\S*\d|\S{16})[\w.~+/=-]{6,})", re.IGNORECASE),
+        (r"\btoken\s+token=(?P<m>[^\s\"',;]+)", re.IGNORECASE),
+        # URL queries.
+        (r"\bhub(?:\.|%2E)verify_token(?:=|%3D)(?P<m>[^&\s\"'<>]+)", re.IGNORECASE),
+        (rf"[?&]{_NAMES}=(?P<m>[^&\s\"'<>]+)", re.IGNORECASE),
+        (r"[?&](?:apikey|key|sig|signature)=(?P<m>[^&\s\"'<>]+)", re.IGNORECASE),
+        # Tokens that show what they are.
+        (r"(?P<m>\beyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?)", 0),
+        (
+            r"(?P<m>\b(?:sb_secret_|sbp_|glsa_|glc_|gh[pousr]_|github_pat_|xox[abeprs]-|EAA(?=\w{20}))[\w-]{8,})",
+            0,
+        ),
+        (r"\bhooks\.slack(?:-gov)?\.com/(?P<m>[^\s\"'<>)]+)", re.IGNORECASE),
+        (r"\bsha(?:1|256)(?:=|%3D)(?P<m>[0-9a-f]{16,})", re.IGNORECASE),
+        (r"(?P<m>-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z))", re.DOTALL),
+    )
+)
+
+MESSAGES = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        rf"(?P<q>\\*[\"'])(?:[\w.]+\.)?(?:body|caption|text)(?P=q)\s*:\s*(?P=q)(?P<m>.*?){_CLOSE}",
+        rf"(?P<q>\\*[\"'])profile(?P=q)\s*:\s*\{{\s*(?P=q)name(?P=q)\s*:\s*(?P=q)(?P<m>.*?){_CLOSE}",
+    )
+)
+
+_BASIC = re.compile(r"\bbasic\s+(?P<m>[A-Za-z0-9+/_-]{6,}={0,2})", re.IGNORECASE)
+
+WAMID = re.compile(r"\bwamid\.(?P<m>[A-Za-z0-9+/=_%-]+)")
+_BASE64 = re.compile(r"(?<!wamid\.)(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{16,4096}={0,2}")
+_DIGITS = re.compile(rb"(?<!\d)\d{9,15}(?!\d)")
+
+_DATE = r"(?:19|20)\d\d[-./](?:0[1-9]|1[0-2])[-./](?:0[1-9]|[12]\d|3[01])"
+_CLOCK = r"\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:\s?(?:Z|UTC|[+-]\d\d(?::?\d\d)?))?"
+_DENSE_DATE = r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_HEX = "|".join(rf"[0-9a-fA-F]{{{length}}}" for length in (128, 96, 64, 56, 40, 32, 24, 20, 16, 12, 10, 8))
+_UNITS = r"bytes|[kKMGT]?i?B|[mµun]?s|seconds|rows?|tuples?|pages?|blocks?|transactions?|%"
+_COUNTED = (
+    "pid|xid|oid|runid|jobid|job|run|age|line|size|count|total|limit|seed|build|port|version|"
+    "fingerprint|sha|commit|hash|digest|bytes|rows|tuples|duration|ms"
+)
+_NO_TIME = rf"(?!{_DATE}|\d\d:\d\d)"
+_GAP = rf"(?:[ .\-\u00a0\u2010-\u2015]{_NO_TIME})"
+
+PERSONAL = re.compile(
+    "|".join(
+        (
+            # What looks like a phone number and is none comes first, so that the scan passes over it.
+            r"(?P<keep>" + MASKS.pattern,
+            r"(?<![0-9A-Za-z])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![0-9A-Za-z])",
+            rf"(?<!\d){_DATE}(?:[T ]{_CLOCK})?(?!\d)",
+            rf"(?<![+\d]){_DENSE_DATE}(?:T?(?:[01]\d|2[0-3])[0-5]\d[0-5]\d)?(?!\d)",
+            rf"(?<![\d.])(?:{_OCTET}\.){{3}}{_OCTET}(?::\d{{1,5}})?(?![\d.])",
+            r"\b0x[0-9a-fA-F]+",
+            # Seconds and milliseconds since 1970: no country's numbers have this length after a 1.
+            r"(?<![+\d])1[5-9]\d{8}(?:\d{3})?(?:\.\d+)?(?!\d)",
+            rf"(?<![0-9A-Za-z%])(?=\d*[a-fA-F])(?:{_HEX})(?![0-9A-Za-z])",
+            r"(?<![\d.+])(?:0|[1-9]\d{0,6})\.\d+(?![\d.])",
+            rf"(?<![+\d])\d+ ?(?:{_UNITS})(?![\w.])",
+            rf"\b(?:{_COUNTED})[\"']?[ =:#]{{1,2}}\d+(?![\d ]*\d)",
+            r"(?<=://)[\w.%-]+@)",
+            r"(?P<email>(?<![\w.+%-])[\w.+%-]{1,256}(?:@|%40)[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b)",
+            # International, with its prefix: any grouping.
+            rf"(?P<plus>(?:\+|%2[bB]|(?<!\d)00|\(\+){_GAP}?[1-9](?:[()]?{_GAP}?[()]?\d){{6,14}}(?!\d))",
+            rf"(?P<area>\(\d{{1,5}}\){_GAP}?\d(?:{_GAP}?\d){{4,12}}(?!\d))",
+            # Without prefix: bare digits, or groups of digits.
+            r"(?P<bare>(?<!\d)\d{8,15}(?!\d))",
+            rf"(?P<pair>(?<!\d)\d{{2,5}}{_GAP}\d{{5,12}}(?!\d))",
+            rf"(?P<groups>(?<!\d)\d{{1,4}}(?P<gap>{_GAP})\d{{2,4}}(?:(?P=gap){_NO_TIME}\d{{2,4}}){{1,4}}(?!\d))",
+        )
+    )
+)
+_SHORTEST = {"plus": 7, "area": 8, "bare": 8, "pair": 9, "groups": 8}
+
+
+def credentials(text: str) -> Iterator[Span]:
+    """Passwords, tokens and signatures, and the texts of messages in JSON."""
+    for pattern in CREDENTIALS:
+        for match in pattern.finditer(text):
+            yield Span(*match.span("m"), SECRET)
+    for match in _BASIC.finditer(text):
+        if b":" in _decoded(match["m"]):
+            yield Span(*match.span("m"), SECRET)
+    for pattern in MESSAGES:
+        for match in pattern.finditer(text):
+            yield Span(*match.span("m"), MESSAGE)
+
+
+def message_ids(text: str) -> Iterator[Span]:
+    """WhatsApp message ids, which have the phone number in them, and other base64 texts with one inside."""
+    for match in WAMID.finditer(text):
+        shown = match["m"][-6:] if len(match["m"]) > 12 else "******"
+        yield Span(*match.span("m"), f"…{shown}")
+    for match in _BASE64.finditer(text):
+        if any(_DIGITS.search(_decoded(match[0][offset:])) for offset in range(4)):
+            yield Span(*match.span(), PHONE)
+
+
+def personal(text: str) -> Iterator[Span]:
+    """Phone numbers and e-mail addresses."""
+    for match in PERSONAL.finditer(text):
+        kind = match.lastgroup if match.lastgroup != "gap" else "groups"
+        if kind == "email":
+            yield Span(*match.span(), EMAIL)
+        elif kind in _SHORTEST and _SHORTEST[kind] <= sum(map(str.isdigit, match[0])) <= 17:
+            yield Span(*match.span(), PHONE)
+
+
+def _decoded(text: str) -> bytes:
+    """What a base64 text says, as far as it can be read; nothing where it is none."""
+    standard = text.rstrip("=").translate(str.maketrans("-_", "+/"))
+    whole = standard[: len(standard) - (len(standard) % 4 == 1)]
+    try:
+        return base64.b64decode(whole + "=" * (-len(whole) % 4))
+    except binascii.Error:
+        return b""
