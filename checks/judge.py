@@ -48,9 +48,7 @@ class Judge:
         """State what was found, passing or not: figures and names, for the report."""
         self.findings.append(sentence)
 
-    def requires(
-        self, holds: bool, found: str, *, expected: str = "", why: str = "", advice: str = ""
-    ) -> bool:
+    def requires(self, holds: bool, found: str, *, expected: str = "", why: str = "", advice: str = "") -> bool:
         """Require something of the evidence; where it does not hold, remember the violation.
 
         Args:

@@ -9,9 +9,9 @@ from checks.judge import Judge
 from checks.rules import cron as cron_rules
 from checks.rules import dlq, success, tables
 from fixtures.catalogue import Catalogue
+from fixtures.connection import DatabaseConnection
 from fixtures.cron import CronSchedule
 from fixtures.dlq import DlqPasses
-from fixtures.connection import DatabaseConnection
 from fixtures.settings import Settings
 from fixtures.traffic import SuccessRate
 from reports.outcome import Unproven
@@ -32,9 +32,7 @@ def test_database_is_reached(database_connection: DatabaseConnection, judge: Jud
 def test_dlq_table_exists_and_is_accessible(
     dlq_table: str, catalogue: Catalogue, settings: Settings, judge: Judge
 ) -> None:
-    judge.expects(
-        f"Table {dlq_table} exists with its columns, serves the functions, and is closed to the public."
-    )
+    judge.expects(f"Table {dlq_table} exists with its columns, serves the functions, and is closed to the public.")
     table = tables.exists(judge, catalogue, dlq_table, settings.names.schema)
     if table is not None:
         tables.has_its_columns(judge, table)
@@ -62,9 +60,7 @@ def test_cron_job_is_active(
 def test_first_dlq_processing_ran(
     dlq_passes: DlqPasses, catalogue: Catalogue, settings: Settings, judge: Judge
 ) -> None:
-    judge.expects(
-        "A pass of the DLQ processor completed since the deployment, and within the last 15 minutes."
-    )
+    judge.expects("A pass of the DLQ processor completed since the deployment, and within the last 15 minutes.")
     now = catalogue.read_at
     rows = dlq.nothing_is_dated_in_the_future(judge, dlq_passes, now, settings)
     dlq.completed_in_time(judge, rows, dlq_passes, now, settings)

@@ -56,8 +56,7 @@ def is_scheduled_once(judge: Judge, cron: CronSchedule, expected: Job) -> CronJo
         f"no job {expected.name} is scheduled" + (f"; the nearest is {near[0]}" if near else ""),
         expected=f"cron.job has {expected.name} with schedule {expected.schedule}",
         why=WHY_DLQ,
-        advice=f"SELECT cron.schedule('{expected.name}', '{expected.schedule}', "
-        f"$$SELECT {expected.function}()$$)",
+        advice=f"SELECT cron.schedule('{expected.name}', '{expected.schedule}', $$SELECT {expected.function}()$$)",
     )
     judge.requires(
         len(found) <= 1,
@@ -237,7 +236,7 @@ def _latest_run_succeeded(judge: Judge, job: Scheduled) -> None:
 
 
 def _nothing_is_stuck(judge: Judge, job: Scheduled) -> None:
-    # pg_cron runs one instance of a job at a time: an unfinished row behind a later run is a leftover of a restart.
+    # pg_cron runs one instance of a job at a time: an unfinished row behind a later run is a restart's leftover.
     latest = job.found.runs[0] if job.found.runs else None
     if latest is None or latest.status in ("succeeded", "failed") or latest.started_at is None:
         return

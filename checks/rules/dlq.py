@@ -89,13 +89,12 @@ def completed_in_time(
         )
         return
     if triggered:
+        unseen = (
+            f", and the answers cannot be seen: {passes.answers_unreadable}" if passes.answers_unreadable else ""
+        )
         judge.cannot_tell(
-            f"the schedule fired {counted(len(triggered), 'time')} since {clock(since)}, but no completed pass is recorded"
-            + (
-                f", and the answers cannot be seen: {passes.answers_unreadable}"
-                if passes.answers_unreadable
-                else ""
-            ),
+            f"the schedule fired {counted(len(triggered), 'time')} since {clock(since)}, "
+            f"but no completed pass is recorded{unseen}",
             "a completed row in dlq_processing_log, or the answers in net._http_response",
         )
         return
@@ -112,9 +111,7 @@ def _silence(judge: Judge, ended: Pass | None, passes: DlqPasses, now: datetime,
         )
         return
     last = (
-        f"the last one ended {ago(now, ended.processed_at)}"
-        if ended and ended.processed_at
-        else "there was none"
+        f"the last one ended {ago(now, ended.processed_at)}" if ended and ended.processed_at else "there was none"
     )
     judge.requires(
         False,
@@ -131,7 +128,7 @@ def _first_seen(passes: DlqPasses) -> datetime | None:
 
 
 def _answers_decide(judge: Judge, triggered: list[Pass], passes: DlqPasses, now: datetime) -> bool:
-    """Judge passes that were only triggered by the HTTP answers that came shortly after; say whether they decide."""
+    """Judge passes that were only triggered by the HTTP answers shortly after; say whether they decide."""
     answers = [answer for row in triggered for answer in passes.answers if _answers(answer, row)]
     if not answers:
         return False
@@ -146,9 +143,7 @@ def _answers_decide(judge: Judge, triggered: list[Pass], passes: DlqPasses, now:
         advice="check the service role key and the URL that process_dlq_entries() uses. " + LOOK,
     )
     if good:
-        judge.finds(
-            f"no completed row, but the processor answered {newest.in_words} {ago(now, newest.created)}"
-        )
+        judge.finds(f"no completed row, but the processor answered {newest.in_words} {ago(now, newest.created)}")
     return True
 
 

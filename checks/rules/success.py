@@ -48,18 +48,18 @@ def rate_is_above_threshold(judge: Judge, traffic: SuccessRate, settings: Settin
     rate = percent(succeeded, total)
     failures = worst_first(traffic)
     worst = f"; worst: {failures[0][0]}, {counted(failures[0][1], 'message')}" if failures else ""
-    alarming = Fraction(100 * (total - succeeded), total) > Fraction(
-        settings.thresholds.error_rate_alert_percent
+    alarming = Fraction(100 * (total - succeeded), total) > Fraction(settings.thresholds.error_rate_alert_percent)
+    figures = (
+        f"{succeeded} of {counted(total, 'message')} succeeded, {rate} (95 % interval {low} to {high} %){worst}"
     )
-    figures = f"{succeeded} of {counted(total, 'message')} succeeded, {rate} (95 % interval {low} to {high} %){worst}"
     judge.finds(figures)
     judge.requires(
         Fraction(100 * succeeded, total) > Fraction(threshold),
         figures + ("; this error rate is worth an alert" if alarming else ""),
         expected=f"more than {threshold:g} % within the last hour",
         why="each message that failed is a customer without an answer",
-        advice="look at the newest rows of webhook_dlq by error_type and service. If it began with the deployment, "
-        "roll the functions back: supabase functions deploy wa-webhook from the release before",
+        advice="look at the newest rows of webhook_dlq by error_type and service; if it began with the "
+        "deployment, roll the functions back: supabase functions deploy wa-webhook from the release before",
     )
 
 

@@ -100,7 +100,7 @@ def serves_the_functions(judge: Judge, catalogue: Catalogue, relation: Relation)
         or role.superuser
         or role.bypasses_row_security
         or any(policy.permissive for policy in relation.policies if SERVICE_ROLE in policy.roles),
-        f"row security on {name} shuts out {SERVICE_ROLE}: it does not bypass row security and no policy lets it in",
+        f"row security on {name} shuts out {SERVICE_ROLE}: it does not bypass it and no policy lets it in",
         why=why,
         advice=f"ALTER ROLE {SERVICE_ROLE} BYPASSRLS, or a policy FOR ALL TO {SERVICE_ROLE} USING (true)",
     )
@@ -124,20 +124,19 @@ def _what_lets_in(catalogue: Catalogue, relation: Relation, role: str) -> str | 
     facts = catalogue.role_facts(role)
     if facts is None:
         return None
-    privileges = relation.privileges[role]
     if facts.superuser:
         return "it is a superuser"
+    privileges = relation.privileges[role]
     if not (privileges.usage and privileges.select):
         return None
-    if facts.bypasses_row_security:
-        return "it has the privilege, and it bypasses row security"
     if not relation.row_security:
         return "it has the privilege, and row security is off"
-    for policy in relation.policies:
-        if policy.concerns(role) and policy.permissive and _opens(policy, role):
-            return f'policy "{policy.name}" shows it every row ({policy.expression})'
-    return None
+    if facts.bypasses_row_security:
+        return "it has the privilege, and it bypasses row security"
+    opening = next((policy for policy in relation.policies if _opens(policy, role)), None)
+    return f'policy "{opening.name}" shows it every row ({opening.expression})' if opening else None
 
 
 def _opens(policy: Policy, role: str) -> bool:
-    return policy.shows(role) or bool(OPEN_TO_ANYBODY.search(policy.expression or ""))
+    everything = policy.shows(role) or bool(OPEN_TO_ANYBODY.search(policy.expression or ""))
+    return policy.concerns(role) and policy.permissive and everything

@@ -1,0 +1,186 @@
+"""The one transaction: read-only, short, on one connection, and robust against what may go wrong in it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import conninfo
+
+from checks import test_immediate as checks
+from fixtures.database import Database
+from fixtures.pieces import DATABASE_READERS
+from fixtures.secret import Secret
+from fixtures.settings.model import Limits, Settings
+from fixtures.statements import Statement
+from reports.outcome import CouldNotLook, Status
+from tests.deployments import Deployment
+from tests.judging import read
+from tests.proxies import Proxy
+
+
+@dataclass(frozen=True)
+class Asks:
+    """A reader of one statement, whatever it is."""
+
+    piece: str
+    sql: str
+
+    def statements(self, catalogue: Any, settings: Any) -> dict[str, Statement]:
+        return {"answer": Statement(self.sql, index="an index on nothing")}
+
+    def build(self, rows: Any, catalogue: Any, settings: Any) -> Any:
+        return rows["answer"][0]["value"]
+
+
+def url_of(deployment: Deployment) -> Secret:
+    assert deployment.access.database_url is not None
+    return deployment.access.database_url
+
+
+def ask(deployment: Deployment, limits: Limits, **statements: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    database = Database(url_of(deployment), limits)
+    try:
+        readers = [Asks(piece, sql) for piece, sql in statements.items()]
+        _, pieces, gaps = database.read(readers, Settings())
+    finally:
+        database.close()
+    return pieces, gaps
+
+
+def through(deployment: Deployment, proxy: Proxy) -> Secret:
+    return Secret(conninfo.make_conninfo(url_of(deployment).reveal(), host="127.0.0.1", port=proxy.port))
+
+
+def proxy_to(deployment: Deployment, deaf_after: int | None = None) -> Proxy:
+    parameters = conninfo.conninfo_to_dict(url_of(deployment).reveal())
+    return Proxy(str(parameters["host"]), int(str(parameters["port"])), deaf_after=deaf_after)
+
+
+def test_the_transaction_is_read_only_and_limited_by_the_server(any_deployment):
+    """Every limit is in force inside the transaction, set by the server for it alone."""
+    names = (
+        "transaction_read_only",
+        "transaction_isolation",
+        "statement_timeout",
+        "lock_timeout",
+        "idle_in_transaction_session_timeout",
+        "application_name",
+        "TimeZone",
+        "search_path",
+    )
+    pieces, gaps = ask(any_deployment, Limits(), **{n: f"SELECT current_setting('{n}') AS value" for n in names})
+    assert gaps == {}
+    assert pieces == {
+        "transaction_read_only": "on",
+        "transaction_isolation": "repeatable read",
+        "statement_timeout": "5s",
+        "lock_timeout": "1s",
+        "idle_in_transaction_session_timeout": "15s",
+        "application_name": "easymo-verification",
+        "TimeZone": "UTC",
+        "search_path": "pg_catalog",
+    }
+
+
+def test_a_statement_that_fails_costs_only_its_own_piece(any_deployment):
+    """What stands before and behind a failing statement is read all the same."""
+    pieces, gaps = ask(
+        any_deployment,
+        Limits(statement_timeout_seconds=0.3),
+        first="SELECT 1 AS value",
+        broken="SELECT 1/0 AS value",
+        second="SELECT 2 AS value",
+        slow="SELECT pg_sleep(5) AS value",
+        writing="CREATE TABLE public.never (i int)",
+        third="SELECT 3 AS value",
+    )
+    assert pieces == {"first": 1, "second": 2, "third": 3}
+    assert gaps["broken"].status is Status.ERROR
+    assert gaps["broken"].reason == "answer could not be read: division by zero"
+    assert gaps["slow"].status is Status.UNPROVEN
+    assert gaps["slow"].reason == "answer: too large to read within 0.3 s"
+    assert gaps["slow"].advice == "an index on nothing would help"
+    assert "read-only transaction" in gaps["writing"].reason
+
+
+def test_a_locked_table_is_an_error_after_the_lock_timeout(deployment):
+    """A migration that holds a lock does not make the suite wait for it."""
+    with psycopg.connect(deployment.superuser_url.reveal()) as blocker:
+        blocker.execute("LOCK TABLE public.webhook_dlq")
+        began = time.monotonic()
+        evidence = read(
+            deployment.access,
+            [checks.test_success_rate],
+            Settings(limits=Limits(lock_timeout_seconds=0.2)),
+        )
+        assert time.monotonic() - began < 3
+    gap = evidence.gaps["success_rate"]
+    assert gap.status is Status.ERROR
+    assert "locked by another session for longer than the lock timeout" in gap.reason
+
+
+def test_the_whole_transaction_is_short(any_deployment):
+    """An immediate run's transaction stays below 150 ms on the local deployment."""
+    database = Database(url_of(any_deployment), Limits())
+    durations = []
+    for _ in range(5):
+        began = time.monotonic()
+        _, _, gaps = database.read(DATABASE_READERS, Settings())
+        durations.append(time.monotonic() - began)
+    database.close()
+    assert gaps == {}
+    assert min(durations) < 0.15
+
+
+def test_one_connection_serves_a_run_and_nothing_is_written(any_deployment):
+    """The server counts one session more, and no row more, after a run."""
+    counted = (
+        "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) FROM pg_stat_user_tables "
+        "WHERE schemaname = 'public' AND relname <> 'dlq_processing_log'"
+    )
+    with (
+        psycopg.connect(any_deployment.superuser_url.reveal(), autocommit=True) as watcher,
+        proxy_to(any_deployment) as proxy,
+    ):
+        written = watcher.execute(counted).fetchone()
+        access = replace(any_deployment.access, database_url=through(any_deployment, proxy))
+        evidence = read(access, [checks.test_success_rate, checks.test_cron_job_is_active])
+        watcher.execute("SELECT pg_stat_clear_snapshot()")
+        assert watcher.execute(counted).fetchone() == written
+        assert proxy.connections == 1
+    assert evidence.gaps == {}
+
+
+def test_a_network_that_goes_dead_while_reading_is_hung_up(any_deployment):
+    """The server's timeouts do not help where its answers get lost: the suite hangs up by itself."""
+    with proxy_to(any_deployment, deaf_after=2000) as proxy:
+        database = Database(through(any_deployment, proxy), Limits(database_total_seconds=1))
+        began = time.monotonic()
+        with pytest.raises(CouldNotLook, match="stopped answering"):
+            database.read(DATABASE_READERS, Settings())
+        assert time.monotonic() - began < 5
+
+
+def test_a_server_that_never_answers_is_given_up_after_the_connect_timeout(any_deployment):
+    """An open port is not a database."""
+    with proxy_to(any_deployment, deaf_after=0) as proxy:
+        began = time.monotonic()
+        with pytest.raises(CouldNotLook, match=f"127.0.0.1:{proxy.port} could not be reached"):
+            Database(through(any_deployment, proxy), Limits(connect_timeout_seconds=2))
+        assert time.monotonic() - began < 6
+
+
+def test_an_unreachable_database_is_said_once_and_named_by_the_others(any_deployment):
+    """One case carries the reason; the others point to it instead of repeating it."""
+    access = replace(
+        any_deployment.access, database_url=Secret("host=127.0.0.1 port=9 user=nobody password=hidden99")
+    )
+    evidence = read(access, [checks.test_database_is_reached, checks.test_success_rate])
+    assert evidence.gaps["database_connection"].status is Status.ERROR
+    assert "the database at 127.0.0.1:9 could not be reached" in evidence.gaps["database_connection"].reason
+    assert evidence.gaps["success_rate"].reason == "the database could not be reached; check-01 says why"
+    assert "hidden99" not in str(evidence.gaps)

@@ -1,0 +1,84 @@
+"""Running the suite as its user does: pytest in a process of its own, judged by its files and its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fixtures.settings.model import Access
+
+ROOT = Path(__file__).resolve().parent.parent
+STARTS = ("EASYMO_", "GITHUB_", "PG", "PYTEST_", "SUPABASE_", "PAGERDUTY_", "SLACK_", "WHATSAPP_", "WA_VERIFY")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run left behind."""
+
+    status: int
+    """Exit status."""
+    output: str
+    """Everything that went to the terminal."""
+    folder: Path
+    """The report folder."""
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        """The content of ``verdict.json``."""
+        loaded: dict[str, Any] = json.loads((self.folder / "verdict.json").read_text())
+        return loaded
+
+    def check(self, name: str) -> dict[str, Any]:
+        """One check of the verdict."""
+        return next(check for check in self.verdict["checks"] if check["check"] == name)
+
+    @property
+    def statuses(self) -> dict[str, str]:
+        """Check → status."""
+        return {check["check"]: check["status"] for check in self.verdict["checks"]}
+
+
+def environment(access: Access | None = None, **more: str) -> dict[str, str]:
+    """The process's environment without anything that steers the suite, and with a deployment's variables."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(STARTS)}
+    if access is not None:
+        environ |= variables(access)
+    return environ | more
+
+
+def variables(access: Access) -> dict[str, str]:
+    """The contract's environment variables for a deployment."""
+    secrets = {
+        "EASYMO_DATABASE_URL": access.database_url,
+        "WHATSAPP_APP_SECRET": access.app_secret,
+        "WA_VERIFY_TOKEN": access.verify_token,
+        "SUPABASE_SERVICE_ROLE_KEY": access.service_role_key,
+    }
+    plain = {"EASYMO_BASE_URL": access.base_url, "EASYMO_LOG_FILE": access.log_file}
+    return {name: secret.reveal() for name, secret in secrets.items() if secret is not None} | {
+        name: value for name, value in plain.items() if value is not None
+    }
+
+
+def run_suite(
+    folder: Path, *arguments: str, environ: Mapping[str, str] | None = None, timeout: float = 120
+) -> Run:
+    """Run ``pytest`` with these arguments and a report folder; never raises for a status."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--report-dir", str(folder), *arguments],
+        cwd=ROOT,
+        env=dict(environment() if environ is None else environ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout, folder)
