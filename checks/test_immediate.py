@@ -7,13 +7,14 @@ import pytest
 from checks.checklist import check
 from checks.judge import Judge
 from checks.rules import cron as cron_rules
-from checks.rules import dlq, success, tables
+from checks.rules import dlq, handshake, signatures, success, tables
 from fixtures.catalogue import Catalogue
 from fixtures.connection import DatabaseConnection
 from fixtures.cron import CronSchedule
 from fixtures.dlq import DlqPasses
 from fixtures.settings import Settings
 from fixtures.traffic import SuccessRate
+from fixtures.webhooks.model import Handshakes, ProcessorProbes, WebhookProbes
 from reports.outcome import Unproven
 
 pytestmark = pytest.mark.immediate
@@ -64,6 +65,31 @@ def test_first_dlq_processing_ran(
     now = catalogue.read_at
     rows = dlq.nothing_is_dated_in_the_future(judge, dlq_passes, now, settings)
     dlq.completed_in_time(judge, rows, dlq_passes, now, settings)
+
+
+signatures_are_verified = check(4, "Webhook signature verification working", criterion="must", area="security")
+
+
+@signatures_are_verified
+def test_forgery_is_refused(webhook: str, forgery: str, webhook_probes: WebhookProbes, judge: Judge) -> None:
+    signatures.refuses_the_forgery(judge, webhook_probes, webhook, forgery)
+
+
+@signatures_are_verified
+def test_signed_request_is_accepted(
+    webhook: str, control: str, webhook_probes: WebhookProbes, judge: Judge
+) -> None:
+    signatures.accepts_what_is_signed(judge, webhook_probes, webhook, control)
+
+
+@signatures_are_verified
+def test_handshake_is_answered(webhook: str, greeting: str, handshakes: Handshakes, judge: Judge) -> None:
+    handshake.answers_the_handshake(judge, handshakes, webhook, greeting)
+
+
+@signatures_are_verified
+def test_dlq_processor_is_closed(bearer: str, dlq_processor_probes: ProcessorProbes, judge: Judge) -> None:
+    handshake.is_closed_to(judge, dlq_processor_probes, bearer)
 
 
 @check(5, "Webhook processing success rate > 99%", criterion="should", area="reliability")

@@ -1,0 +1,159 @@
+"""Rules of check 4 about who else is let in: the GET handshake, and the calls of the dlq-processor."""
+
+from __future__ import annotations
+
+from checks.judge import Judge
+from checks.rules.signatures import LOOK_AT_THE_FUNCTION, could_look
+from fixtures.webhooks.gateway import gateway_error
+from fixtures.webhooks.handshake import GREETINGS
+from fixtures.webhooks.model import Attempt, Greeting, Handshakes, ProcessorProbes
+from fixtures.webhooks.processor import BEARERS, REFUSALS
+from reports.outcome import CouldNotLook
+
+ECHOING = ("right-token", "extra-parameters")
+NOTED = ("other-mode", "repeated-token")
+"""Handshakes that the contract says nothing about: what they get is noted, and only a crash fails."""
+
+HOW_TO_GREET = "set WA_VERIFY_TOKEN to the verify token of the subscription"
+
+
+def answers_the_handshake(judge: Judge, handshakes: Handshakes, webhook: str, kind: str) -> None:
+    """Require what is due to a kind of handshake: the exact challenge, a 403, or anything but a crash."""
+    words = GREETINGS[kind].words
+    greeting = next(one for one in handshakes.greetings[webhook] if one.kind == kind)
+    judge.expects(f"{webhook} answers a handshake {words} {_due(kind)}.")
+    if GREETINGS[kind].needs_token and not handshakes.with_token:
+        judge.cannot_tell(f"{webhook} was sent no handshake {words}: WA_VERIFY_TOKEN is not set", HOW_TO_GREET)
+        return
+    _tells_no_token(judge, webhook, greeting.attempt)
+    answer = greeting.attempt.answer
+    if answer is not None:
+        if kind in ECHOING:
+            _echoes(judge, webhook, greeting)
+        elif kind in NOTED:
+            _does_not_crash(judge, webhook, greeting)
+        else:
+            _refuses(judge, webhook, greeting)
+    could_look(judge, webhook, [greeting.attempt])
+
+
+def _due(kind: str) -> str:
+    if kind in ECHOING:
+        return "with 200 and exactly the challenge"
+    return "without a crash" if kind in NOTED else "with 403"
+
+
+def _tells_no_token(judge: Judge, webhook: str, attempt: Attempt) -> None:
+    judge.requires(
+        not attempt.leak,
+        f"the answer of {webhook} to a {attempt.what} gives away {attempt.leak}",
+        why="whoever knows it can subscribe in Meta's place",
+        advice="take it out of the answer and set a new verify token",
+    )
+
+
+def _echoes(judge: Judge, webhook: str, greeting: Greeting) -> None:
+    answer = greeting.attempt.answer
+    assert answer is not None
+    why = "Meta cannot verify the subscription, and stops delivering"
+    if not judge.requires(
+        answer.status == 200,
+        f"{webhook} answered {answer.status} to a {greeting.attempt.what}" + _by_gateway(greeting.attempt),
+        expected="200 and the challenge",
+        why=why,
+        advice="compare the function's WA_VERIFY_TOKEN (`supabase secrets list`) with the subscription's; deploy "
+        f"with `supabase functions deploy {webhook} --no-verify-jwt`",
+    ):
+        return
+    around = " with something around it" if greeting.contained else f": {answer.body[:60]!r}"
+    judge.requires(
+        greeting.echoed,
+        f"{webhook} did not answer a {greeting.attempt.what} with exactly the challenge"
+        + (around if greeting.contained or answer.body else ": its answer is empty"),
+        expected="the challenge alone as the body: no quotes, no line break, no JSON",
+        why=why,
+        advice='answer with `new Response(challenge, { status: 200, headers: { "Content-Type": "text/plain" } })`',
+    )
+
+
+def _refuses(judge: Judge, webhook: str, greeting: Greeting) -> None:
+    answer = greeting.attempt.answer
+    assert answer is not None
+    if answer.status == 401 and gateway_error(answer):
+        judge.requires(
+            False,
+            f"Supabase's gateway refused the {greeting.attempt.what}, not {webhook}: the function never ran",
+            expected="403 from the function",
+            why="it refuses Meta's handshake too, and that proves nothing about the token",
+            advice=f"supabase functions deploy {webhook} --no-verify-jwt",
+        )
+        return
+    echoed = " and echoed the challenge" if greeting.contained else ""
+    judge.requires(
+        answer.status == 403 and not greeting.contained,
+        f"{webhook} answered {answer.status}{echoed} to a {greeting.attempt.what}",
+        expected="403 without the challenge",
+        why="anybody could subscribe in Meta's place"
+        if greeting.contained
+        else "the handshake is answered otherwise than Meta expects of a refusal",
+        advice="compare the whole token with WA_VERIFY_TOKEN, refuse where either is missing; repeat it with: "
+        f"{greeting.attempt.curl}",
+    )
+
+
+def _does_not_crash(judge: Judge, webhook: str, greeting: Greeting) -> None:
+    answer = greeting.attempt.answer
+    assert answer is not None
+    echoed = ", with the challenge" if greeting.contained else ""
+    judge.finds(f"a {greeting.attempt.what}: {answer.status}{echoed} (not judged)")
+    judge.requires(
+        answer.status < 500,
+        f"{webhook} answered {answer.status} to a {greeting.attempt.what}",
+        expected="an answer, not a crash",
+        why="whoever sends it can make the function crash",
+        advice=f"see the function's logs; repeat it with: {greeting.attempt.curl}",
+    )
+
+
+def _by_gateway(attempt: Attempt) -> str:
+    error = gateway_error(attempt.answer) if attempt.answer else ""
+    return f" (Supabase's gateway: {error})" if error else ""
+
+
+def is_closed_to(judge: Judge, probes: ProcessorProbes, bearer: str) -> None:
+    """Require that the dlq-processor refuses a call without the service role key, and that nothing ran."""
+    function = probes.function
+    attempt = probes.attempts[bearer]
+    judge.expects(f"{function} answers a call {BEARERS[bearer]} with 401 or 403, and processes nothing.")
+    answer = attempt.answer
+    if answer is None:
+        if attempt.failure.startswith("not sent: the processor was open"):
+            judge.cannot_tell(
+                f"{function}: a call {BEARERS[bearer]} was {attempt.failure}", "close it, and run again"
+            )
+            return
+        raise CouldNotLook(f"{function}: {attempt.what}: {attempt.failure}", LOOK_AT_THE_FUNCTION)
+    processed = probes.processed.get(bearer, "")
+    judge.requires(
+        answer.status in REFUSALS,
+        f"{function} answered {answer.status} to {attempt.what}" + (f", with {processed}" if processed else ""),
+        expected="401 or 403",
+        why="anybody could have failed messages processed at any time, at the same time as the schedule"
+        if answer.status < 300
+        else "it looked at something else before it looked at who calls",
+        advice=f"compare the bearer with SUPABASE_SERVICE_ROLE_KEY before anything else; "
+        f"repeat it with: {attempt.curl}",
+    )
+    judge.requires(
+        answer.status not in REFUSALS or not processed,
+        f"{function} refused {attempt.what} with {answer.status}, and its answer reports a pass all the same "
+        f"({processed})",
+        expected="a refusal before anything is processed",
+        why="the refusal comes too late",
+        advice="look at who calls before the pass begins",
+    )
+    error = gateway_error(answer)
+    if error:
+        judge.finds(f"refused by Supabase's gateway ({error}), before the function ran")
+    if error and "anon-key" not in probes.attempts:
+        judge.finds("the gateway lets the public anon key pass: set names.anon_key to have that tried too")
