@@ -1,0 +1,152 @@
+"""Deployments for the suite's own tests: real ones on this machine, brought up once, and put right between tests.
+
+A pytest plugin. ``deployment`` gives a test a healthy deployment once per kind; ``any_deployment`` only the
+quickest kind, for tests to which the kind makes no difference. A test may do to it what it likes.
+
+``EASYMO_TEST_KINDS`` names the kinds, separated by commas: ``native``, ``containers``, ``embedded``. Without
+it, the first two are used where this machine has them, and the third where it has neither; what is left out is
+said in the summary.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, get_args
+
+import psycopg
+import pytest
+
+from fixtures.local import Kind, LocalDeployment
+from fixtures.local.availability import obstacle
+
+KINDS_VARIABLE = "EASYMO_TEST_KINDS"
+LEFT_OUT_VARIABLE = "EASYMO_TEST_KINDS_LEFT_OUT"
+KNOWN = tuple(kind for kind in get_args(Kind) if kind != "auto")
+QUICKEST_FIRST = ("native", "embedded", "containers")
+
+RUN_EVERY_SECONDS = 300
+ROOM_SECONDS = 4.0
+"""A test gets at least this long before the next scheduled run, so that the run does not meddle with it."""
+RUN_TAKES_SECONDS = 1.0
+STALE_SECONDS = 240.0
+"""Traffic that ends longer ago than this is seeded anew."""
+
+
+class Deployment(LocalDeployment):
+    """A local deployment that knows whether it was changed since it was last put right."""
+
+    _baseline: tuple[int, int, float] = (0, 0, float("-inf"))
+    """Next transaction id, size of the log, and time, when it was last put right."""
+
+    def superuser_execute(self, statement: str, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+        """Run one statement, or several without parameters, as the bootstrap superuser; return its rows."""
+        return _execute(self.superuser_url.reveal(), statement, parameters)
+
+    def owner_execute(self, statement: str, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+        """Run one statement, or several without parameters, as role ``postgres``; return its rows."""
+        return _execute(self.owner_url.reveal(), statement, parameters)
+
+    def put_right(self) -> None:
+        """Make sure that it is healthy, freshly seeded, and not about to run its scheduled job."""
+        left = RUN_EVERY_SECONDS - time.time() % RUN_EVERY_SECONDS
+        if left < ROOM_SECONDS:
+            time.sleep(left + RUN_TAKES_SECONDS)
+        transaction, log_size, since = self._baseline
+        if time.monotonic() - since > STALE_SECONDS or self._next_transaction() != transaction:
+            self.reset()
+            self._baseline = (self._next_transaction(), self._log_size(), time.monotonic())
+        elif self._log_size() != log_size:
+            assert self.access.log_file is not None
+            os.truncate(self.access.log_file, log_size)
+
+    def _next_transaction(self) -> int:
+        """The id that the next writing transaction will have; it stands still while nobody writes.
+
+        Zero where the deployment has been broken so far that it does not say.
+        """
+        try:
+            rows = self.superuser_execute(
+                "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint,"
+                " (SELECT count(*) FROM pg_file_settings WHERE sourcefile LIKE '%auto.conf')"
+            )
+        except psycopg.Error:
+            return 0
+        return 0 if rows[0][1] else int(rows[0][0])
+
+    def _log_size(self) -> int:
+        assert self.access.log_file is not None
+        return os.stat(self.access.log_file).st_size
+
+
+def _execute(url: str, statement: str, parameters: Sequence[Any] | None) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+        cursor = connection.execute(statement.encode(), parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Settle which kinds are used, once: workers of pytest-xdist inherit it through the environment."""
+    if hasattr(config, "workerinput") or LEFT_OUT_VARIABLE in os.environ:
+        return
+    asked = os.environ.get(KINDS_VARIABLE)
+    left_out = {}
+    if asked is None:
+        left_out = {kind: reason for kind in ("native", "containers") if (reason := obstacle(kind))}
+        kinds = [kind for kind in ("native", "containers") if kind not in left_out] or ["embedded"]
+    else:
+        kinds = [kind.strip() for kind in asked.split(",")]
+        for kind in kinds:
+            if kind not in KNOWN:
+                raise pytest.UsageError(
+                    f"{KINDS_VARIABLE}: {kind!r} is no kind of local deployment; expected {', '.join(KNOWN)}"
+                )
+    os.environ[KINDS_VARIABLE] = ",".join(kinds)
+    os.environ[LEFT_OUT_VARIABLE] = "; ".join(f"{kind} ({reason})" for kind, reason in left_out.items())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly which kinds of deployment the tests were not run on."""
+    if left_out := os.environ.get(LEFT_OUT_VARIABLE):
+        terminalreporter.section("local deployments")
+        terminalreporter.line(f"NOT TESTED on: {left_out}", yellow=True, bold=True)
+
+
+def kinds_under_test() -> list[str]:
+    """The kinds of deployment that tests run on, as :func:`pytest_configure` settled them."""
+    return os.environ[KINDS_VARIABLE].split(",")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that takes ``deployment`` once per kind."""
+    if "deployment" in metafunc.fixturenames:
+        metafunc.parametrize("deployment", kinds_under_test(), indirect=True)
+
+
+@pytest.fixture(scope="session")
+def running_deployments() -> Iterator[dict[str, Deployment]]:
+    """The deployments of this process by kind, started on demand, stopped at the end."""
+    running: dict[str, Deployment] = {}
+    yield running
+    for deployment in running.values():
+        deployment.stop()
+
+
+def _healthy(running: dict[str, Deployment], kind: Any) -> Deployment:
+    if kind not in running:
+        running[kind] = Deployment.start(kind)
+    running[kind].put_right()
+    return running[kind]
+
+
+@pytest.fixture
+def deployment(request: pytest.FixtureRequest, running_deployments: dict[str, Deployment]) -> Deployment:
+    """A healthy, freshly seeded deployment of each kind under test."""
+    return _healthy(running_deployments, request.param)
+
+
+@pytest.fixture
+def any_deployment(running_deployments: dict[str, Deployment]) -> Deployment:
+    """A healthy, freshly seeded deployment of the quickest kind under test."""
+    return _healthy(running_deployments, min(kinds_under_test(), key=QUICKEST_FIRST.index))
