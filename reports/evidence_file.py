@@ -20,4 +20,5 @@ def write_evidence(path: Path, document: bytes, redactor: Redactor) -> None:
     redacted = redactor.data(json.loads(document))
     if redacted == WITHHELD:
         raise ValueError("the evidence could not be redacted, so it is not written")
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, json.dumps(redacted, ensure_ascii=False, indent=1) + "\n")

@@ -87,6 +87,10 @@ class Redactor:
                 self._known[text] = known
         return known
 
+    def known_secrets_only(self, text: str) -> str:
+        """The text without the secrets that were learnt; for what isn't text, where shapes mean nothing."""
+        return self._closed(lambda: _masked(text, self._learnt(text)))
+
     def log_line(self, text: str) -> str:
         """A line of somebody else's log: what stands in quotes or after ``body:`` or ``message:`` goes too."""
         return self._closed(lambda: self._settle(text, self._secrets, shapes.personal, _quoted))
@@ -119,6 +123,11 @@ class Redactor:
         return WITHHELD
 
     def _secrets(self, text: str) -> Iterator[Span]:
+        yield from self._learnt(text)
+        yield from shapes.credentials(text)
+        yield from shapes.message_ids(text)
+
+    def _learnt(self, text: str) -> Iterator[Span]:
         for form in self._anywhere:
             yield from (Span(start, start + len(form), SECRET) for start in _positions(text, form))
         for part in self._base64_parts:
@@ -126,8 +135,6 @@ class Redactor:
                 yield Span(*_around(text, start, start + len(part)), SECRET)
         if self._word_pattern is not None:
             yield from (Span(*match.span(), SECRET) for match in self._word_pattern.finditer(text))
-        yield from shapes.credentials(text)
-        yield from shapes.message_ids(text)
 
     def _walk(self, data: Any, path: tuple[str, ...]) -> Any:
         if data is None or isinstance(data, bool | int | float):

@@ -1,0 +1,84 @@
+"""What Allure's results say in words: labels, the link to the check's page, the description."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Iterable, Iterator, Mapping
+
+from reports.case import Case
+from reports.outcome import Status
+
+EPICS = {
+    "immediate": "Immediate checks (first hour)",
+    "daily": "24-hour checks",
+    "weekly": "Weekly checks",
+    "deploy": "Deployment steps",
+    "predeploy": "Pre-deployment",
+    "staging": "Staging",
+    "rollback": "Rollback",
+}
+AREAS = {
+    "documentation": "Documentation",
+    "security": "Security",
+    "reliability": "Reliability",
+    "observability": "Observability",
+    "testing": "Testing",
+    "database": "Database",
+    "ci_cd": "CI/CD",
+}
+
+CATEGORIES = [
+    {"name": "Failed: the evidence shows that it does not hold", "matchedStatuses": ["failed"]},
+    {"name": "Error: the suite could not look", "matchedStatuses": ["broken"]},
+    {
+        "name": "Unproven: there is no evidence either way",
+        "matchedStatuses": ["skipped"],
+        "messageRegex": "(?s)unproven: .*",
+    },
+    {
+        "name": "Not applicable to this deployment",
+        "matchedStatuses": ["skipped"],
+        "messageRegex": "(?s)not applicable: .*",
+    },
+]
+"""Allure's categories in our words; the last two are told apart by how their messages begin."""
+
+
+def labels(case: Case, severities: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The labels of a case: one severity, and epic, feature and story as the checklist has them."""
+    yield from (("epic", EPICS[cadence]) for cadence in case.cadences[:1] if cadence in EPICS)
+    yield "feature", AREAS.get(case.area, case.area)
+    yield "story", f"{case.label} · {case.title}"
+    yield "severity", severities[case.criterion]
+    yield from (("tag", tag) for tag in dict.fromkeys((*case.cadences, case.criterion, case.check)))
+
+
+def page_url(page: str) -> str:
+    """Where the check's page can be read: at the commit that ran on GitHub, else in the checkout."""
+    server, repository, commit = map(os.environ.get, ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_SHA"))
+    return f"{server}/{repository}/blob/{commit}/{page}" if server and repository and commit else page
+
+
+def description(case: Case) -> str:
+    """What was expected, what was found, why it matters and what to do, as HTML."""
+    parts = [*_paragraphs("Expected", [case.expectation]), *_paragraphs("Found", case.findings)]
+    for violation in case.violations:
+        parts += _paragraphs("Does not hold", [violation.found])
+        parts += _paragraphs("Expected instead", [violation.expected])
+        parts += _paragraphs("Why it matters", [violation.why])
+        parts += _paragraphs("What to do", [violation.advice])
+    for doubt in case.doubts:
+        parts += _paragraphs("Unproven", [doubt.reason])
+        parts += _paragraphs("What would prove it", [doubt.proof])
+    if case.status in (Status.ERROR, Status.NOT_APPLICABLE):
+        parts += _paragraphs("Reason", [case.reason])
+    parts += _paragraphs("What to do", [case.advice])
+    return "".join(parts)
+
+
+def _paragraphs(label: str, sentences: Iterable[str]) -> list[str]:
+    said = [html.escape(sentence).replace("\n", "<br>") for sentence in sentences if sentence]
+    if len(said) <= 1:
+        return [f"<p><strong>{label}:</strong> {sentence}</p>" for sentence in said]
+    return [f"<p><strong>{label}:</strong></p><ul>{''.join(f'<li>{sentence}</li>' for sentence in said)}</ul>"]

@@ -1,0 +1,88 @@
+"""One judged case of a check, as plain data: what every report is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from checks.judge import Table
+from reports.outcome import Status, Violation
+
+WORST_FIRST = (Status.FAILED, Status.ERROR, Status.UNPROVEN, Status.PASSED, Status.NOT_APPLICABLE)
+_PHASES = (Status.FAILED, Status.ERROR, Status.UNPROVEN, Status.NOT_APPLICABLE, Status.PASSED)
+"""Setup and teardown pass for every test, so within one test not applicable outweighs passed."""
+
+
+def worst(*statuses: Status) -> Status:
+    """The worst of the statuses: failed, error, unproven, passed; not applicable where there is nothing else."""
+    return min(statuses, key=WORST_FIRST.index)
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Something that could not be judged, and what would prove it."""
+
+    reason: str
+    proof: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case of a check: who it is, how it was judged, and why. All its prose is redacted."""
+
+    check: str
+    """Id of the checklist item: ``check-01``."""
+    title: str
+    criterion: str
+    area: str
+    page: str
+    """Path of the item's page below the project's root."""
+    id: str
+    """The parameter's id, or the test's name where the test has no parameters."""
+    test: str
+    """The test function's name."""
+    node: str
+    """pytest's node id."""
+    cadences: tuple[str, ...] = ()
+    """Markers that say when the check runs: immediate, daily, weekly, deploy, predeploy, rollback."""
+    status: Status = Status.PASSED
+    reason: str = ""
+    """Why it isn't passed, in one line; empty where it is."""
+    advice: str = ""
+    """What to do about an error."""
+    expectation: str = ""
+    findings: tuple[str, ...] = ()
+    violations: tuple[Violation, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+    tables: tuple[Table, ...] = ()
+    charts: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The item as people say it: ``Check 2``, ``Step 1.2``."""
+        kind, _, number = self.check.partition("-")
+        return f"{kind.capitalize()} {number.lstrip('0')}"
+
+    def after(self, later: Case) -> Case:
+        """This case when a later phase of the same test has been judged: the worse of the two."""
+        if _PHASES.index(later.status) <= _PHASES.index(self.status):
+            return later
+        if later.status is Status.ERROR:
+            return replace(self, reason=f"{self.reason}; then {later.reason}")
+        return self
+
+    def plain(self) -> dict[str, Any]:
+        """The case as builtin types, as pytest-xdist can send it."""
+        import msgspec
+
+        plain = msgspec.to_builtins(self)
+        assert isinstance(plain, dict)
+        return plain
+
+    @staticmethod
+    def of(plain: Mapping[str, Any]) -> Case:
+        """The case that :meth:`plain` gave."""
+        import msgspec
+
+        return msgspec.convert(plain, Case)

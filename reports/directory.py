@@ -1,0 +1,53 @@
+"""The folder of a run's reports: made before the run, with nothing in it that an earlier run left."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+VERDICT = "verdict.json"
+SUMMARY = "summary.md"
+JUNIT = "junit.xml"
+EVIDENCE = "evidence.json"
+ALLURE = "allure-results"
+
+_ALLURE_FILES = ("*-result.json", "*-container.json", "*-attachment.*", "*-globals.json", "*.tmp")
+_ALLURE_NAMED = ("environment.properties", "executor.json", "categories.json")
+
+
+def prepare(directory: Path, keep: str | None) -> None:
+    """Make the folder and take the files of an earlier run out of it; other files stay, such as Allure's history.
+
+    Args:
+        directory: the folder of the reports.
+        keep: a file that is still needed: the evidence that is judged again may lie in the same folder.
+
+    Raises:
+        pytest.UsageError: the folder cannot be written, in one sentence.
+    """
+    try:
+        (directory / ALLURE).mkdir(parents=True, exist_ok=True)
+        for folder in (directory, directory / ALLURE):
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        for stale in _stale(directory):
+            if keep is None or not os.path.lexists(keep) or not stale.samefile(keep):
+                stale.unlink()
+    except OSError as error:
+        raise pytest.UsageError(
+            f"--report-dir: the reports cannot be written into {directory} ({error.strerror}); "
+            "expected a folder that can be made and written"
+        ) from None
+
+
+def _stale(directory: Path) -> Iterator[Path]:
+    """The files of an earlier run, known by their names."""
+    named = [directory / name for name in (VERDICT, SUMMARY, JUNIT, EVIDENCE)]
+    named += [directory / ALLURE / name for name in _ALLURE_NAMED]
+    yield from (path for path in named if path.is_file())
+    for pattern in _ALLURE_FILES:
+        yield from (directory / ALLURE).glob(pattern)

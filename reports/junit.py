@@ -1,0 +1,87 @@
+"""``junit.xml``: each check's identity as properties, our outcomes as JUnit's, everything through the gate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+import pytest
+
+from reports import directory
+from reports.case import Case
+from reports.files import write_atomically
+from reports.outcome import Status
+
+if TYPE_CHECKING:
+    from reports.redaction import Redactor
+
+PROPERTIES = ("check", "title", "criterion", "area", "status")
+
+_TAGS = {
+    Status.FAILED: "failure",
+    Status.ERROR: "error",
+    Status.UNPROVEN: "skipped",
+    Status.NOT_APPLICABLE: "skipped",
+}
+_OUTCOMES = frozenset(_TAGS.values())
+
+
+def configure(config: pytest.Config, folder: Path) -> None:
+    """Let pytest write junit.xml into the folder, unless another place was asked for."""
+    if not getattr(config.option, "xmlpath", None):
+        config.option.xmlpath = str(folder / directory.JUNIT)
+
+
+def properties(case: Case) -> list[tuple[str, object]]:
+    """What the test's element says of its check."""
+    return [(name, str(getattr(case, name))) for name in PROPERTIES]
+
+
+def finish(config: pytest.Config, redactor: Redactor) -> None:
+    """Rewrite the file that pytest has written: outcomes in JUnit's words, and no secret in it.
+
+    A file that cannot be read again is taken away: nobody knows what is in it.
+    """
+    written = getattr(config.option, "xmlpath", None)
+    if not written or not Path(written).is_file():
+        return
+    path = Path(written)
+    try:
+        tree = ElementTree.fromstring(path.read_text(encoding="utf-8"))  # noqa: S314 - pytest wrote it
+        text = ElementTree.tostring(_redacted(_corrected(tree), redactor), encoding="unicode")
+        write_atomically(path, f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n')
+    except (ElementTree.ParseError, OSError):
+        path.unlink(missing_ok=True)
+
+
+def _corrected(tree: ElementTree.Element) -> ElementTree.Element:
+    """The suites with every case's outcome as its status has it: pytest calls all trouble in setup an error."""
+    for suite in tree.iter("testsuite"):
+        for case in suite.iter("testcase"):
+            _correct(case)
+        for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            suite.set(attribute, str(sum(1 for case in suite.iter("testcase") if case.find(tag) is not None)))
+        suite.set("tests", str(sum(1 for _ in suite.iter("testcase"))))
+    return tree
+
+
+def _correct(case: ElementTree.Element) -> None:
+    status = next((found.get("value") for found in case.iter("property") if found.get("name") == "status"), None)
+    tag = _TAGS.get(Status(status)) if status else None
+    for outcome in (element for element in case if element.tag in _OUTCOMES and tag is not None):
+        assert tag is not None
+        outcome.tag = tag
+        if tag == "skipped":
+            outcome.set("type", str(status))
+
+
+def _redacted(tree: ElementTree.Element, redactor: Redactor) -> ElementTree.Element:
+    for element in tree.iter():
+        constant = element.tag == "property" and element.get("name") in PROPERTIES
+        for name, value in element.items():
+            if not constant and not (element.tag == "testcase" and name in ("classname", "time")):
+                element.set(name, redactor.data(value))
+        if element.text:
+            element.text = redactor.text(element.text)
+    return tree

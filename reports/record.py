@@ -1,0 +1,97 @@
+"""What one run has recorded so far: which cases were selected, and how each was judged."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from checks.checklist import item_of
+from reports.case import Case
+from reports.judging import unjudged
+from reports.outcome import Status
+from reports.redaction import Redactor
+
+NEVER_RAN = "was selected, but did not run to its end: the run stopped early, or the process that ran it died"
+
+
+@dataclass
+class Record:
+    """The reports' side of a run."""
+
+    directory: Path
+    """Where everything that people read is written."""
+    redactor: Redactor
+    root: Path
+    """The project's root, where node ids begin."""
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    selected: dict[str, None] = field(default_factory=dict)
+    """Node ids of the selected tests, in their order."""
+    cases: dict[str, Case] = field(default_factory=dict)
+    """The cases that reported, by node id."""
+    finished: set[str] = field(default_factory=set)
+    """Node ids of the tests that ran to their end."""
+    deaths: dict[str, str] = field(default_factory=dict)
+    """What pytest-xdist says of tests whose process died."""
+    collection_failed: bool = False
+    """Whether a file could not be collected, so that nobody knows which checks are missing."""
+
+    def take(self, report: pytest.TestReport) -> None:
+        """Take in the report of one phase of a test."""
+        plain = getattr(report, "judgement", None)
+        if plain is not None:
+            self.cases[report.nodeid] = Case.of(plain)
+        elif report.failed and report.when not in ("setup", "call", "teardown"):
+            self.deaths[report.nodeid] = self.redactor.text(str(report.longrepr))
+        if report.when == "teardown":
+            self.finished.add(report.nodeid)
+
+    def judged(self) -> Iterator[Case]:
+        """Every selected case; one that never came to its end is an error."""
+        for node in self.selected:
+            case = self.cases.get(node)
+            if case is not None and node in self.finished:
+                yield case
+            elif case is not None or (case := self._never_reported(node)) is not None:
+                reason = self.deaths.get(node, NEVER_RAN)
+                yield replace(case, status=Status.ERROR, reason=reason)
+
+    def is_check(self, node: str) -> bool:
+        """Whether the test of this node id stands in a report of ours."""
+        return node in self.cases or (node in self.deaths and node in self.selected)
+
+    def _never_reported(self, node: str) -> Case | None:
+        """The case that a node id names, from the declaration above its test."""
+        path, _, rest = node.partition("::")
+        test, _, parameter = rest.partition("[")
+        module = _module(self.root / path)
+        declared = item_of(getattr(module, test, None))
+        if declared is None:
+            return None
+        case: str = self.redactor.data(parameter.removesuffix("]") or test)
+        return unjudged(declared, case, test, self.redactor.data(node), list(_marks(module, test)))
+
+
+def _marks(module: ModuleType, test: str) -> Iterator[str]:
+    for owner in (getattr(module, test), module):
+        marks = getattr(owner, "pytestmark", [])
+        yield from (mark.name for mark in (marks if isinstance(marks, list) else [marks]))
+
+
+def _module(path: Path) -> ModuleType:
+    """The test module of a path: under pytest-xdist the controlling process has not imported it."""
+    for module in list(sys.modules.values()):
+        if getattr(module, "__file__", None) == str(path):
+            return module
+    spec = importlib.util.spec_from_file_location(f"_reported_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

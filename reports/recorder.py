@@ -1,0 +1,170 @@
+"""The plugin that follows a run of checks: judges every phase, keeps the cases, and concludes with the verdict."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports import allure_results, github, junit, terminal
+from reports.case import Case
+from reports.judging import case_of, in_one_line, in_words, judged
+from reports.outcome import CouldNotLook, Status
+from reports.record import Record
+from reports.verdict import RunResult, Verdict, results
+from reports.writing import write_reports
+
+CASE = pytest.StashKey[Case]()
+TRACE = pytest.StashKey[str]()
+"""The redacted traceback of an exception that nobody expected."""
+
+_WORDS = {
+    Status.PASSED: ("passed", ".", ("PASSED", {"green": True})),
+    Status.FAILED: ("failed", "F", ("FAILED", {"red": True})),
+    Status.ERROR: ("error", "E", ("ERROR", {"red": True})),
+    Status.UNPROVEN: ("unproven", "U", ("UNPROVEN", {"yellow": True})),
+    Status.NOT_APPLICABLE: ("not applicable", "n", ("NOT APPLICABLE", {"yellow": True})),
+}
+
+JUDGED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+"""Exit statuses of a run that came to its end; after any other there is no verdict."""
+
+
+class Recorder:
+    """Follows one run. Workers of pytest-xdist judge and report; everything else is the controlling process's."""
+
+    def __init__(self, config: pytest.Config, record: Record) -> None:
+        self.config = config
+        self.record = record
+        self.is_worker = hasattr(config, "workerinput")
+        self.result: RunResult | None = None
+        self.problems: list[str] = []
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Remember which checks were selected."""
+        nodes = [item.nodeid for item in session.items if case_of(item) is not None]
+        self.record.selected = dict.fromkeys(nodes)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+        """Remember what the workers have collected; all of them collect the same."""
+        self.record.selected = dict.fromkeys(ids)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember that a file could not be collected: checks are missing, and nobody knows which."""
+        self.record.collection_failed |= report.failed
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Judge the phase; its report gets the judgement, and a text for people in place of a traceback.
+
+        The outermost wrapper, so that Allure's listener has done its part before. A generator in pluggy's sense.
+        """
+        report = yield
+        unjudged = case_of(item)
+        if unjudged is not None:
+            phase = judged(unjudged, item, call, self.record.redactor)
+            so_far = item.stash.get(CASE, None)
+            item.stash[CASE] = case = phase if so_far is None else so_far.after(phase)
+            self._present(report, phase, item, call)
+            report.__dict__["judgement"] = case.plain()
+            report.user_properties = [*report.user_properties, *junit.properties(case)]
+            allure_results.describe(self.config, case, report.when, item.stash.get(TRACE, ""))
+        report.sections = [(name, self.record.redactor.text(text)) for name, text in report.sections]
+        return report
+
+    def _present(
+        self, report: pytest.TestReport, phase: Case, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> None:
+        """Make the report say what the judgement says; an expected failure is a failure of the deployment too."""
+        report.__dict__.pop("wasxfail", None)
+        if phase.status is Status.PASSED:
+            report.outcome, report.longrepr = "passed", None
+        elif phase.status in (Status.UNPROVEN, Status.NOT_APPLICABLE):
+            path, line, _ = item.location
+            report.outcome, report.longrepr = "skipped", (path, (line or 0) + 1, in_one_line(phase))
+        else:
+            report.outcome, report.longrepr = "failed", in_words(phase)
+            if phase.status is Status.ERROR and call.excinfo and not isinstance(call.excinfo.value, CouldNotLook):
+                trace = str(call.excinfo.getrepr(style="short", showlocals=False, funcargs=False))
+                item.stash[TRACE] = self.record.redactor.text(trace)
+                report.longrepr = f"{in_words(phase)}\n\n{item.stash[TRACE]}"
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the judgement."""
+        self.record.take(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(
+        self, report: pytest.CollectReport | pytest.TestReport
+    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+        """Our words for the outcomes of checks."""
+        plain = getattr(report, "judgement", None)
+        if plain is None or report.when == "teardown" or (report.when == "setup" and report.passed):
+            return None
+        return _WORDS[Status(plain["status"])]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
+        """Conclude: verdict, files, exit status. Comes last, when junit.xml and Allure's results are written."""
+        if self.is_worker:
+            return
+        junit.finish(self.config, self.record.redactor)
+        cases = tuple(self.record.judged())
+        if exitstatus not in JUDGED or self.record.collection_failed or not cases:
+            return
+        self.result = RunResult(
+            self.record.redactor.data(target_of(self.config)),
+            self.record.redactor.data(selection_of(self.config)),
+            self.record.started_at,
+            datetime.now(UTC),
+            results(cases),
+        )
+        self.problems = write_reports(self.config, self.record, self.result)
+        terminal.emit(self.config, github.commands(self.result))
+        if self.result.verdict is not Verdict.GO or self.problems:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter, exitstatus: pytest.ExitCode
+    ) -> Iterator[None]:
+        """Put our section in the place of pytest's own about checks. A generator in pluggy's sense."""
+        with terminal.without_checks(terminalreporter, self.record):
+            yield
+        terminal.summarise(terminalreporter, self.record, self.result, self.problems, exitstatus)
+
+
+def target_of(config: pytest.Config) -> str:
+    """The name of the deployment under verification; in a replay, of the one that was looked at then."""
+    from fixtures.run import EVIDENCE
+    from fixtures.settings.plugin import SETTINGS
+
+    if EVIDENCE in config.stash:
+        return config.stash[EVIDENCE].settings.target
+    return config.stash[SETTINGS].target if SETTINGS in config.stash else "unknown"
+
+
+def selection_of(config: pytest.Config) -> str:
+    """Which checks were to run: the marker expression, or ``all``, and whatever else narrowed it."""
+    option = config.option
+    parts = [getattr(option, "markexpr", "") or "all"]
+    parts += [f"-k {option.keyword}"] if getattr(option, "keyword", "") else []
+    parts += ["--last-failed"] if getattr(option, "lf", False) else []
+    parts += [f"--deselect {node}" for node in getattr(option, "deselect", None) or ()]
+    return " and ".join(parts) + _narrowed(config)
+
+
+def _narrowed(config: pytest.Config) -> str:
+    """The files and tests that were named, unless the folder of the checks was named whole."""
+    checks = config.rootpath / "checks"
+    paths = {argument: Path(os.path.normpath(config.invocation_params.dir / argument)) for argument in config.args}
+    if any(checks.is_relative_to(path) for path in paths.values()):
+        return ""
+    return " in " + ", ".join(argument for argument, path in paths.items() if path.is_relative_to(checks))

@@ -1,0 +1,157 @@
+"""What the terminal shows at the end: the verdict first, then what to do; and the gate before everything else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from reports import digest
+from reports.outcome import Status
+from reports.record import Record
+from reports.redaction import RedactingStream, Redactor
+from reports.verdict import CheckResult, RunResult, Verdict
+
+SHOWN = 10
+"""Faults of one check that the terminal shows; the summary has them all."""
+
+WIDEST = 110
+
+COLOURS: dict[Verdict, dict[str, bool]] = {
+    Verdict.GO: {"green": True, "bold": True},
+    Verdict.CONCERNS: {"yellow": True, "bold": True},
+    Verdict.UNPROVEN: {"yellow": True, "bold": True},
+    Verdict.NO_GO: {"red": True, "bold": True},
+}
+
+
+def redact(config: pytest.Config, redactor: Redactor) -> None:
+    """Pass everything that pytest writes to the terminal through the gate."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        # pytest has no public way to reach the file that its writer writes to.
+        reporter._tw._file = RedactingStream(reporter._tw._file, redactor)
+
+
+def emit(config: pytest.Config, lines: Iterable[str]) -> None:
+    """Write lines for a machine that reads the output, each alone on its line, with or without a reporter."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        for line in lines:
+            reporter.write_line(line)
+        return
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture is not None else contextlib.nullcontext():
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+        sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def without_checks(reporter: pytest.TerminalReporter, record: Record) -> Iterator[None]:
+    """Hide the checks from pytest's own summaries, which would say at length what our section says better."""
+    hidden: dict[str, list[Any]] = {}
+    for outcome in ("failed", "error"):
+        reports = reporter.stats.get(outcome, [])
+        ours = [report for report in reports if record.is_check(getattr(report, "nodeid", ""))]
+        if ours:
+            hidden[outcome] = reports
+            reporter.stats[outcome] = [report for report in reports if report not in ours]
+    try:
+        yield
+    finally:
+        reporter.stats.update(hidden)
+
+
+class Section:
+    """The section of the verdict, written through pytest's terminal writer."""
+
+    def __init__(self, reporter: pytest.TerminalReporter) -> None:
+        self.reporter = reporter
+        self.width = min(reporter._tw.fullwidth, WIDEST)
+
+    def line(self, text: str = "", indent: int = 0, **markup: bool) -> None:
+        """Write prose, wrapped; a command of several lines stays as it is."""
+        for paragraph in text.splitlines() or [""]:
+            for line in self._wrapped(paragraph, indent):
+                self.reporter.write_line(line, **markup)
+
+    def _wrapped(self, text: str, indent: int) -> list[str]:
+        before = " " * indent
+        return textwrap.wrap(
+            text,
+            max(self.width, 40),
+            initial_indent=before,
+            subsequent_indent=before,
+            break_long_words=False,
+            break_on_hyphens=False,
+        ) or [""]
+
+    def labelled(self, label: str, text: str, indent: int) -> None:
+        """Write a labelled sentence, where there is one."""
+        if text:
+            self.line(f"{label}: {text}", indent)
+
+    def faults(self, check: CheckResult) -> None:
+        """Write what does not hold in a failed check."""
+        self.line(f"FAILED {check.label} · {check.title} ({check.criterion})", red=True, bold=True)
+        found = digest.faults(check)
+        for fault in found[:SHOWN]:
+            self.line(f"{digest.some(fault.cases)}: {fault.found}", 2)
+            self.labelled("expected", fault.expected, 4)
+            self.labelled("why it matters", fault.why, 4)
+            self.labelled("what to do", fault.advice, 4)
+        if len(found) > SHOWN:
+            self.line(f"and {len(found) - SHOWN} more, which summary.md has", 2)
+
+    def causes(self, title: str, helps: str, causes: tuple[digest.Cause, ...], **markup: bool) -> None:
+        """Write why checks could not be judged, each reason once."""
+        for cause in causes:
+            cases = f", {cause.cases} cases" if cause.cases > len(cause.checks) else ""
+            self.line(f"{title} {', '.join(cause.checks)}{cases}", **markup)
+            self.line(cause.reason, 2)
+            self.labelled(helps, cause.help, 4)
+
+
+def summarise(
+    reporter: pytest.TerminalReporter,
+    record: Record,
+    result: RunResult | None,
+    problems: list[str],
+    exitstatus: int | pytest.ExitCode,
+) -> None:
+    """Write the verdict, or why there is none."""
+    section = Section(reporter)
+    if result is None:
+        if record.selected or record.collection_failed:
+            section.line(f"No verdict: {_why_none(record, exitstatus)}.", yellow=True, bold=True)
+        return
+    colours = COLOURS[result.verdict]
+    reporter.write_sep("=", f"verdict: {result.verdict.value}", **colours)
+    section.line(f"{result.target}, {result.selection}: {digest.headline(result)}")
+    if reporter.verbosity >= -1 and not reporter.no_summary:
+        _details(section, result)
+    for problem in problems:
+        section.line(problem, red=True, bold=True)
+    section.line(f"Reports: {os.path.relpath(record.directory)}")
+    section.line(f"Verdict: {result.verdict.value} ({digest.WHY[result.verdict]})", **colours)
+
+
+def _details(section: Section, result: RunResult) -> None:
+    for check in result.with_status(Status.FAILED):
+        section.faults(check)
+    section.causes("ERROR", "what to do", digest.errors(result), red=True, bold=True)
+    section.causes("UNPROVEN", "what would prove it", digest.unproven(result), yellow=True)
+    section.causes("NOT APPLICABLE", "", digest.not_applicable(result))
+
+
+def _why_none(record: Record, exitstatus: int | pytest.ExitCode) -> str:
+    if record.collection_failed:
+        return "a file of checks could not be collected, so nobody knows which checks are missing"
+    if exitstatus == pytest.ExitCode.INTERRUPTED:
+        return "the run was interrupted"
+    return "the run did not come to its end"

@@ -1,0 +1,47 @@
+"""Writes a finished run's reports, each on its own: one that cannot be written does not keep back the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reports import directory
+from reports.files import write_atomically
+from reports.record import Record
+from reports.verdict import RunResult
+
+
+def write_reports(config: pytest.Config, record: Record, result: RunResult) -> list[str]:
+    """Write verdict.json, summary.md and what Allure and GitHub get beside the tests' own results.
+
+    Returns:
+        A sentence for each report that could not be written.
+    """
+    from reports import allure_environment, github, summary
+
+    folder = record.directory
+    tasks: dict[str, Callable[[], None]] = {
+        directory.VERDICT: lambda: write_verdict(folder / directory.VERDICT, result),
+        directory.SUMMARY: lambda: write_atomically(folder / directory.SUMMARY, summary.markdown(result)),
+        directory.ALLURE: lambda: allure_environment.write(config, record, result),
+        "the summary of the GitHub step": lambda: github.append_step_summary(summary.markdown(result)),
+    }
+    problems = []
+    for name, write in tasks.items():
+        try:
+            write()
+        except OSError as error:
+            problems.append(f"{name} could not be written: {error.strerror}")
+    return problems
+
+
+def write_verdict(path: Path, result: RunResult) -> None:
+    """Write ``verdict.json``, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    write_atomically(path, json.dumps(result.document(), ensure_ascii=False, indent=2) + "\n")
