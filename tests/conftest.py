@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from fixtures.settings.selection import asks_for
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the plugin here, since ``pytest_plugins`` belongs to the root's conftest alone."""
-    config.pluginmanager.import_plugin("tests.deployments")
+    """Register the plugin for tests only: pytest reads this file in runs of checks too."""
+    if asks_for(config, "tests"):
+        from tests import deployments
+
+        config.pluginmanager.register(deployments, "tests.deployments")
