@@ -6,6 +6,7 @@ import inspect
 import itertools
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from checks import test_immediate
@@ -16,7 +17,6 @@ from fixtures.settings.model import Access, Limits, Settings
 from reports.outcome import Status
 from tests.judging import Outcome, judge
 from tests.webhooks.server import SECRET, SERVICE_KEY, TOKEN
-from datetime import UTC, datetime
 
 QUICK = Limits(http_retry_delay_seconds=0.01, http_request_timeout_seconds=1.0, connect_timeout_seconds=1.0)
 """Limits for servers on this machine."""
@@ -52,7 +52,7 @@ def read(settings: Settings, access: Access, needs: frozenset[str] = webhooks.PI
 
 
 def outcomes(evidence: Evidence, tests: tuple[Any, ...] = CHECK_04) -> dict[str, Outcome]:
-    """Judge every case of the tests; keys are the ids of pytest's parameters, such as ``wa-webhook-no-signature``."""
+    """Judge every case of the tests; keys are pytest's ids, such as ``wa-webhook-no-signature``."""
     values = webhooks.cases(evidence.settings)
     judged: dict[str, Outcome] = {}
     for test in tests:
