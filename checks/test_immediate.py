@@ -7,14 +7,16 @@ import pytest
 from checks.checklist import check
 from checks.judge import Judge
 from checks.rules import cron as cron_rules
-from checks.rules import dlq, handshake, signatures, success, tables
+from checks.rules import dlq, handshake, logs, signatures, success, tables, trace
 from fixtures.catalogue import Catalogue
 from fixtures.connection import DatabaseConnection
 from fixtures.cron import CronSchedule
 from fixtures.dlq import DlqPasses
+from fixtures.logs import FunctionLogs
 from fixtures.settings import Settings
 from fixtures.traffic import SuccessRate
 from fixtures.webhooks.model import Handshakes, ProcessorProbes, WebhookProbes
+from fixtures.webhooks.trace import ForgeryTrace
 from reports.outcome import Unproven
 
 pytestmark = pytest.mark.immediate
@@ -92,6 +94,23 @@ def test_dlq_processor_is_closed(bearer: str, dlq_processor_probes: ProcessorPro
     handshake.is_closed_to(judge, dlq_processor_probes, bearer)
 
 
+@signatures_are_verified
+def test_closed_dlq_processor_processed_nothing(
+    dlq_processor_probes: ProcessorProbes,
+    dlq_passes: DlqPasses,
+    database_connection: DatabaseConnection,
+    judge: Judge,
+) -> None:
+    trace.processed_nothing(judge, dlq_processor_probes, dlq_passes, database_connection)
+
+
+@signatures_are_verified
+def test_forgeries_left_no_trace(
+    webhook_probes: WebhookProbes, forgery_trace: ForgeryTrace, settings: Settings, judge: Judge
+) -> None:
+    trace.left_no_trace(judge, forgery_trace, webhook_probes, settings.names.schema)
+
+
 @check(5, "Webhook processing success rate > 99%", criterion="should", area="reliability")
 def test_success_rate(success_rate: SuccessRate, settings: Settings, judge: Judge) -> None:
     judge.expects(
@@ -111,6 +130,25 @@ def test_success_rate(success_rate: SuccessRate, settings: Settings, judge: Judg
             for c in success_rate.counts
         ],
     )
+
+
+no_errors_logged = check(6, "No errors in application logs", criterion="must", area="observability")
+
+
+@no_errors_logged
+def test_functions_logged_no_error(
+    function_log: str, function_logs: FunctionLogs, settings: Settings, judge: Judge
+) -> None:
+    judge.expects(f"The log of the {function_log} has entries, all of them readable and none of them an error.")
+    logs.say_something(judge, function_logs, settings)
+    logs.are_not_ahead(judge, function_logs)
+    logs.tell_of_no_error(judge, function_logs, settings)
+
+
+@no_errors_logged
+def test_cron_run_did_not_fail(run_log: str, cron: CronSchedule, judge: Judge) -> None:
+    judge.expects(f"The scheduled jobs ran since the deployment, and none of the {run_log} failed.")
+    cron_rules.no_run_failed(judge, cron)
 
 
 @check(7, "Monitoring dashboards showing data", criterion="should", area="observability")

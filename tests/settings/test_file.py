@@ -3,8 +3,10 @@
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from fixtures.settings.document import OF_THE_RUN, Reader, overlay
 from fixtures.settings.load import load_settings
 from fixtures.settings.model import Job, LogAllowance, Settings
 from fixtures.settings.problems import SettingsError
@@ -16,9 +18,9 @@ SENTENCES = {
     # Unknown keys, each with the nearest valid name.
     "[widows]\n": "widows is no setting; the nearest valid name is windows",
     "[windows]\ngrace_secs = 1\n": ("windows.grace_secs is no setting; the nearest valid name is grace_seconds"),
-    "[thresholds]\nzzz = 1\n": (
-        "thresholds.zzz is no setting; valid names are success_rate_percent, error_rate_alert_percent, "
-        "dlq_pending, dlq_silent_seconds"
+    "[vacuum]\nzzz = 1\n": (
+        "vacuum.zzz is no setting; valid names are autovacuum_vacuum_scale_factor, "
+        "autovacuum_analyze_scale_factor, autovacuum_vacuum_cost_delay"
     ),
     "target = 'x'\n": "target is no setting; the nearest valid name is targets",
     f"[[jobs]]\n{JOB}shedule = '* * * * *'\n": (
@@ -58,7 +60,7 @@ SENTENCES = {
         "limits.connect_timeout_seconds is far too large; expected a number of seconds above 0, at most 3600"
     ),
     "[limits]\nhttp_concurrency = 0\n": (
-        "limits.http_concurrency is 0; expected a whole number above 0, at most 1000000000"
+        "limits.http_concurrency is 0; expected a whole number above 0, at most 100"
     ),
     "[thresholds]\nsuccess_rate_percent = 101\n": (
         "thresholds.success_rate_percent is 101; expected a number above 0 and below 100"
@@ -72,6 +74,12 @@ SENTENCES = {
     ),
     "[names]\nfunctions_path = 'functions'\n": (
         "names.functions_path is 'functions'; expected a path such as /functions/v1"
+    ),
+    "[names]\npartition_time_zone = 'Mars'\n": (
+        "names.partition_time_zone is 'Mars'; expected a time zone such as UTC or Africa/Kigali"
+    ),
+    "[vacuum]\nautovacuum_vacuum_scale_factor = 2\n": (
+        "vacuum.autovacuum_vacuum_scale_factor is 2; expected a number above 0, at most 1"
     ),
     "[names]\nwebhooks = []\n": (
         "names.webhooks is empty, which would leave the checks nothing to look at; "
@@ -102,9 +110,9 @@ SENTENCES = {
     "[[log_allowances]]\nmatch = 'boots'\nreason = 'r'\nexpires = 2027-01-31T00:00:00Z\n": (
         "[[log_allowances]] no. 1, expires is a date or time; expected a date such as 2027-01-31"
     ),
-    "[[log_allowances]]\nmatch = 'e'\nreason = 'r'\nexpires = 2027-01-31\n": (
-        "[[log_allowances]] no. 1, match has 1 characters, which would let almost everything pass; "
-        "expected a text of at least 5 characters from the fingerprint"
+    "[[log_allowances]]\nmatch = 'at 12345'\nreason = 'r'\nexpires = 2027-01-31\n": (
+        "[[log_allowances]] no. 1, match has too few letters beside ids, numbers and quotes, so almost "
+        "everything would pass; expected at least 5 letters of the fingerprint"
     ),
     # Targets, the chosen one and the others.
     "[targets.staging.limits]\nhttp_concurency = 2\n": (
@@ -157,6 +165,19 @@ def test_what_is_not_toml_is_told_with_its_position(content: bytes, sentence: st
     with pytest.raises(SettingsError) as caught:
         load_settings(None, None, {}, tmp_path)
     assert str(caught.value).startswith(f"deployment.toml{sentence}")
+
+
+def test_every_default_could_stand_in_the_file(tmp_path: Path) -> None:
+    tables = {
+        name: value for name, value in msgspec.to_builtins(Settings()).items() if name not in OF_THE_RUN and value
+    }
+    tables["names"].pop("anon_key")
+    for job in tables["jobs"]:
+        job.pop("database")
+    reader = Reader("the defaults")
+    values = reader.settings(tables)
+    assert reader.problems == []
+    assert overlay(Settings(), values) == Settings()
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

@@ -1,0 +1,170 @@
+"""Rules of check 6 for the functions' logs: they could be read, they say something, and they tell of no error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date
+
+from checks.judge import Judge
+from checks.rules.words import clock, counted
+from fixtures.fingerprint import pattern_of
+from fixtures.logs import ErrorGroup, FunctionLogs
+from fixtures.settings.model import LogAllowance, Settings
+
+SHOWN = 20
+"""Fingerprints that are named one by one."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """The allow list on the day of the run."""
+
+    allowances: tuple[LogAllowance, ...]
+    today: date
+
+    def of(self, group: ErrorGroup) -> LogAllowance | None:
+        """The allowance that lets these entries pass today, if one does."""
+        return next((known for known in self.valid if matches(known, group)), None)
+
+    @property
+    def valid(self) -> tuple[LogAllowance, ...]:
+        """Allowances that hold today; their last day counts."""
+        return tuple(known for known in self.allowances if self.today <= known.expires)
+
+
+def matches(known: LogAllowance, group: ErrorGroup) -> bool:
+    """Whether an allowance means these entries, whatever the case; it may be given raw or as a fingerprint."""
+    return pattern_of(known.match).casefold() in group.pattern.casefold()
+
+
+def say_something(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
+    """Require entries in the window, all of them readable; an empty log is not a clean one."""
+    judge.finds(f"{logs.file}: {counted(logs.entries, 'entry', 'entries')} since {clock(logs.since)}")
+    if logs.own_probes:
+        judge.finds(f"{counted(logs.own_probes, 'entry', 'entries')} of the suite's own probes, not judged")
+    if not logs.entries:
+        judge.cannot_tell(
+            f"no entries in {logs.file} since {clock(logs.since)}", "traffic, of which the functions write a log"
+        )
+    unreadable = logs.not_json + logs.without_time
+    if unreadable:
+        judge.cannot_tell(
+            f"{counted(unreadable, 'line')} of {logs.file} cannot be read: {logs.not_json} no JSON objects, "
+            f"{logs.without_time} without a time",
+            "a file that has one JSON object with a timestamp on every line",
+        )
+    if logs.cut:
+        judge.cannot_tell(
+            f"{logs.file} has more than the {counted(logs.lines, 'line')} that were read, and their times are all "
+            f"after {clock(logs.since)}",
+            "a higher limits.log_lines in deployment.toml, or a shorter window",
+        )
+    _are_decided(judge, logs)
+    _name_the_silent(judge, logs, settings)
+
+
+def _are_decided(judge: Judge, logs: FunctionLogs) -> None:
+    if logs.undecided:
+        count = sum(entry.count for entry in logs.undecided)
+        kinds = ", ".join(f"{entry.service} ({entry.level})" for entry in logs.undecided[:5])
+        judge.cannot_tell(
+            f"{counted(count, 'entry', 'entries')} with no level that is known and no status: {kinds}",
+            "entries with a level such as info, warn or error, or with a status",
+        )
+
+
+def _name_the_silent(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
+    heard = {entry.service for entry in logs.counts}
+    silent = [name for name in (*settings.names.webhooks, settings.names.dlq_processor) if name not in heard]
+    if logs.entries and silent:
+        judge.finds(f"no entries of {', '.join(silent)}")
+
+
+def are_not_ahead(judge: Judge, logs: FunctionLogs) -> None:
+    """Require that no entry is dated in the future, where the window would miss it later."""
+    judge.requires(
+        not logs.future,
+        f"{counted(logs.future, 'entry', 'entries')} dated after {clock(logs.read_at)}, the time of reading",
+        expected="no entry from the future",
+        why="a clock is wrong, so the window holds other entries than it should",
+        advice="compare the clock of this machine (date -u) with the one that writes the log",
+    )
+
+
+def tell_of_no_error(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
+    """Require no error-level entry and no status of 500 and above, but for what the allow list names."""
+    known = Known(settings.log_allowances, logs.read_at.astimezone(UTC).date())
+    allowed = {group.fingerprint: allowance for group in logs.groups if (allowance := known.of(group))}
+    faults = [group for group in logs.groups if group.fingerprint not in allowed]
+    for group in faults[:SHOWN]:
+        judge.requires(False, _told(group), expected="no errors", why=WHY, advice=_advice(group, settings))
+    further = logs.faults - sum(group.count for group in logs.groups) + sum(g.count for g in faults[SHOWN:])
+    judge.requires(
+        not further,
+        f"{counted(further, 'more entry', 'more entries')} of other fingerprints, of {logs.groups_total} in all",
+        expected="no errors",
+        advice="see to the most frequent ones first, then run the check again",
+    )
+    _allowances_hold(judge, logs, known)
+    judge.shows("Errors by fingerprint", [_row(group, allowed) for group in logs.groups], SHOWN)
+    judge.shows("Entries by service and level", [vars(entry) for entry in logs.counts])
+
+
+WHY = "each of them may be a message that nobody answered"
+
+
+def _told(group: ErrorGroup) -> str:
+    status = "" if group.status is None else f", status {group.status}"
+    return (
+        f"{group.service}: {counted(group.count, 'entry', 'entries')} at {group.level}{status} "
+        f"[{group.fingerprint}] {group.pattern}, first {clock(group.first)}, last {clock(group.last)}, "
+        f"for example: {group.example}"
+    )
+
+
+def _advice(group: ErrorGroup, settings: Settings) -> str:
+    back = "its function"
+    if group.service in (*settings.names.webhooks, settings.names.dlq_processor):
+        back = f"the function: supabase functions deploy {group.service}, from a checkout of the release before"
+    return (
+        f"read the log of {group.service} around {clock(group.first)}; if this began with the deployment, "
+        f"roll back {back} (rollback 1); if it is known noise, allow it until a day: [[log_allowances]] "
+        "in deployment.toml"
+    )
+
+
+def _row(group: ErrorGroup, allowed: dict[str, LogAllowance]) -> dict[str, str | int | None]:
+    known = allowed.get(group.fingerprint)
+    return {
+        "fingerprint": group.fingerprint,
+        "service": group.service,
+        "level": group.level,
+        "status": group.status,
+        "count": group.count,
+        "first": clock(group.first),
+        "last": clock(group.last),
+        "pattern": group.pattern,
+        "allowed": "" if known is None else f"until {known.expires}: {known.reason}",
+    }
+
+
+def _allowances_hold(judge: Judge, logs: FunctionLogs, known: Known) -> None:
+    """Require that no allowance has expired, whether it is still needed or not; note those that are not."""
+    for allowance in known.allowances:
+        count = sum(group.count for group in logs.groups if matches(allowance, group))
+        if allowance not in known.valid:
+            judge.requires(
+                False,
+                f"the log allowance {allowance.match!r} expired on {allowance.expires} "
+                f"and matches {counted(count, 'entry', 'entries')}",
+                expected="allowances that still hold",
+                why=f"what was known noise then ({allowance.reason}) was to be dealt with by that day",
+                advice="remove it from [[log_allowances]] in deployment.toml, or decide on a new day",
+            )
+        elif count:
+            judge.finds(
+                f"{counted(count, 'entry', 'entries')} allowed until {allowance.expires}: "
+                f"{allowance.match!r}, {allowance.reason}"
+            )
+        else:
+            judge.finds(f"the log allowance {allowance.match!r} matched nothing and can be removed")

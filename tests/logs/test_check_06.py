@@ -1,0 +1,159 @@
+"""Check 6 proven both ways on the functions' logs: what passes, what fails and with which words."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from checks.test_immediate import test_functions_logged_no_error as check_06
+from fixtures.evidence import Evidence, decode, encode
+from fixtures.settings.model import Limits, LogAllowance, Settings
+from reports.outcome import Status
+from tests.judging import Outcome, judge
+from tests.logs.conftest import NOW, Reader, line
+
+FAULT = line(level="error", event="socket hang up after 30 s")
+STALE = LogAllowance("socket hang up", "the balancer", date(2026, 1, 30))
+VALID = LogAllowance("Socket hang up after 12 s", "the balancer", date(2026, 1, 31))
+
+
+@pytest.fixture
+def judged(read: Reader) -> object:
+    """Writes a log and gives what the check says of it."""
+
+    def judging(*lines: str, settings: Settings | None = None) -> Outcome:
+        logs = read(*lines, settings=settings)
+        evidence = Evidence(settings or Settings(), NOW, pieces={"function_logs": logs})
+        return judge(check_06, decode(encode(evidence)), function_log="functions")
+
+    return judging
+
+
+class Judging:
+    """The type of the fixture ``judged``."""
+
+    def __call__(self, *lines: str, settings: Settings | None = None) -> Outcome:
+        raise NotImplementedError
+
+
+def test_entries_without_errors_pass(judged: Judging) -> None:
+    outcome = judged(line(), line(level="warn"), line(status=404), line(level=None, status=200))
+    assert outcome.status is Status.PASSED, outcome.reason
+    assert outcome.judge is not None
+    assert outcome.judge.findings == [
+        "functions.log: 4 entries since 2026-01-31 11:00:00 UTC",
+        "no entries of wa-webhook-unified, wa-webhook-core, dlq-processor",
+    ]
+
+
+def test_an_error_fails_with_everything_one_has_to_know(judged: Judging) -> None:
+    outcome = judged(line(), FAULT, FAULT)
+    assert outcome.status is Status.FAILED
+    assert outcome.reason == (
+        "wa-webhook: 2 entries at error [pewqvyot] socket hang up after <n> s, "
+        "first 2026-01-31 11:59:00 UTC, last 2026-01-31 11:59:00 UTC, for example: socket hang up after 30 s"
+    )
+    assert outcome.judge is not None
+    assert outcome.judge.violations[0].advice == (
+        "read the log of wa-webhook around 2026-01-31 11:59:00 UTC; if this began with the deployment, roll back "
+        "the function: supabase functions deploy wa-webhook, from a checkout of the release before (rollback 1); "
+        "if it is known noise, allow it until a day: [[log_allowances]] in deployment.toml"
+    )
+    assert outcome.judge.tables[0].rows[0]["count"] == 2
+
+
+def test_a_status_of_500_fails_at_any_level(judged: Judging) -> None:
+    outcome = judged(line(status=503, event="REQUEST_DONE"))
+    assert outcome.status is Status.FAILED
+    assert "1 entry at info, status 503" in outcome.reason
+    assert "REQUEST_DONE [server error]" in outcome.reason
+
+
+def test_errors_beyond_those_shown_are_counted(judged: Judging) -> None:
+    names = [first + second for first in "abcde" for second in "fghij"]
+    outcome = judged(*[line(level="error", event=f"FAULT_{name}") for name in names])
+    assert outcome.status is Status.FAILED
+    assert outcome.judge is not None
+    assert len(outcome.judge.violations) == 21
+    assert outcome.reason.endswith("5 more entries of other fingerprints, of 25 in all")
+
+
+def test_a_storm_of_allowed_errors_is_not_waved_through(judged: Judging, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fixtures.logs.read.FINGERPRINTED", 1)
+    outcome = judged(FAULT, FAULT, settings=Settings(log_allowances=(VALID,)))
+    assert outcome.status is Status.FAILED
+    assert outcome.reason == "1 more entry of other fingerprints, of 1 in all"
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ([], "no entries in functions.log since 2026-01-31 11:00:00 UTC (traffic"),
+        ([line(7200)], "no entries in functions.log since 2026-01-31 11:00:00 UTC (traffic"),
+        ([line(request_id="easymo-verification-1")], "no entries in functions.log since"),
+        (
+            [line(), "Listening", '{"level": "info"}'],
+            "2 lines of functions.log cannot be read: 1 no JSON objects, 1 without a time",
+        ),
+        ([line(), line(level="oops"), line(level=None)], "2 entries with no level that is known and no status: "),
+    ],
+    ids=["empty", "old", "probes", "unreadable", "undecided"],
+)
+def test_what_cannot_be_seen_is_unproven(judged: Judging, lines: list[str], reason: str) -> None:
+    outcome = judged(*lines)
+    assert outcome.status is Status.UNPROVEN
+    assert reason in outcome.reason
+
+
+def test_a_log_that_does_not_reach_back_is_unproven(judged: Judging) -> None:
+    outcome = judged(line(3), line(2), line(1), settings=Settings(limits=Limits(log_lines=2)))
+    assert outcome.status is Status.UNPROVEN
+    assert (
+        "functions.log has more than the 2 lines that were read, and their times are all after" in outcome.reason
+    )
+
+
+def test_an_entry_from_the_future_fails(judged: Judging) -> None:
+    outcome = judged(line(), line(-3600))
+    assert outcome.status is Status.FAILED
+    assert outcome.reason == "1 entry dated after 2026-01-31 12:00:00 UTC, the time of reading"
+
+
+def test_an_error_outweighs_a_doubt(judged: Judging) -> None:
+    assert judged(FAULT, "Listening").status is Status.FAILED
+
+
+def test_known_noise_passes_until_the_end_of_its_day_and_is_shown(judged: Judging) -> None:
+    outcome = judged(line(), FAULT, settings=Settings(log_allowances=(VALID,)))
+    assert outcome.status is Status.PASSED, outcome.reason
+    assert outcome.judge is not None
+    assert "1 entry allowed until 2026-01-31: 'Socket hang up after 12 s', the balancer" in outcome.judge.findings
+    assert outcome.judge.tables[0].rows[0]["allowed"] == "until 2026-01-31: the balancer"
+
+
+def test_an_expired_allowance_fails_by_name_even_if_nothing_matched(judged: Judging) -> None:
+    outcome = judged(line(), settings=Settings(log_allowances=(STALE,)))
+    assert outcome.status is Status.FAILED
+    assert outcome.reason == ("the log allowance 'socket hang up' expired on 2026-01-30 and matches 0 entries")
+
+
+def test_what_an_expired_allowance_matched_fails_too(judged: Judging) -> None:
+    outcome = judged(line(), FAULT, settings=Settings(log_allowances=(STALE,)))
+    assert "socket hang up after <n> s" in outcome.reason
+    assert "expired on 2026-01-30 and matches 1 entry" in outcome.reason
+
+
+def test_another_error_is_not_covered_by_the_allowance(judged: Judging) -> None:
+    other = line(level="error", event="socket closed")
+    assert judged(FAULT, other, settings=Settings(log_allowances=(VALID,))).status is Status.FAILED
+
+
+def test_an_allowance_that_matched_nothing_is_noted(judged: Judging) -> None:
+    outcome = judged(line(), settings=Settings(log_allowances=(VALID,)))
+    assert outcome.status is Status.PASSED
+    assert outcome.judge is not None
+    assert (
+        "the log allowance 'Socket hang up after 12 s' matched nothing and can be removed"
+        in outcome.judge.findings
+    )
