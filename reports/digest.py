@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reports.case import Case
+from reports.case import WORST_FIRST, Case
 from reports.outcome import Status
 from reports.verdict import CheckResult, RunResult, Verdict, case_names, reasons
 
@@ -100,7 +100,11 @@ def name(check: CheckResult) -> str:
 def headline(run: RunResult) -> str:
     """How many checks came out how, in words."""
     counts = run.counts
-    parts = [f"{counts[status]} {status.value}" for status in Status if counts[status]]
+    parts = [
+        f"{counts[status]} {status.value}{'s' if status is Status.ERROR and counts[status] > 1 else ''}"
+        for status in WORST_FIRST
+        if counts[status]
+    ]
     parts += [f"{len(run.not_applicable)} not applicable"] if run.not_applicable else []
     return f"{len(run.judged)} {'check' if len(run.judged) == 1 else 'checks'}: {', '.join(parts)}"
 

@@ -14,6 +14,7 @@ from reports.outcome import CheckFailed, CouldNotLook, NotApplicable, Status, Un
 from reports.redaction import Redactor
 
 CADENCES = ("immediate", "daily", "weekly", "deploy", "predeploy", "staging", "rollback")
+UNEXPECTED = "look at the traceback, which junit.xml and Allure's results have: the suite did not expect this"
 LONGEST_REASON = 1000
 """Characters of an unexpected exception's message that are shown; figures and names stand at its beginning."""
 
@@ -76,7 +77,7 @@ def _facts(raised: BaseException | None, when: str, judge: Judge) -> dict[str, A
     return {
         "status": status.value,
         "reason": _reason(status, raised, shown),
-        "advice": raised.advice if isinstance(raised, CouldNotLook) else "",
+        "advice": _advice(status, raised),
         "violations": [_plain(violation) for violation in shown],
         "doubts": [{"reason": doubt.reason, "proof": doubt.proof} for doubt in doubts],
     }
@@ -121,6 +122,20 @@ def _doubts(raised: BaseException | None, judge: Judge) -> Iterator[Doubt]:
         yield Doubt(raised.reason, raised.proof)
     elif isinstance(raised, pytest.skip.Exception) and not isinstance(raised, Unproven | NotApplicable):
         yield Doubt(_message(raised))
+
+
+def _advice(status: Status, raised: BaseException | None) -> str:
+    if isinstance(raised, CouldNotLook):
+        return raised.advice
+    return UNEXPECTED if status is Status.ERROR and not isinstance(raised, AssertionError) else ""
+
+
+def traceback_of(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+    """The traceback of an exception that nobody expected: without local values, without pytest's own frames."""
+    from _pytest._code import filter_traceback
+
+    excinfo.traceback = excinfo.traceback.filter(filter_traceback) or excinfo.traceback
+    return str(excinfo.getrepr(style="short", showlocals=False, funcargs=False))
 
 
 def _plain(violation: Violation) -> dict[str, str]:

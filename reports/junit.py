@@ -74,6 +74,8 @@ def _correct(case: ElementTree.Element) -> None:
         outcome.tag = tag
         if tag == "skipped":
             outcome.set("type", str(status))
+        else:
+            outcome.set("message", (outcome.text or "").partition("\n\n")[0])
 
 
 def _redacted(tree: ElementTree.Element, redactor: Redactor) -> ElementTree.Element:

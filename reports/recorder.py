@@ -12,7 +12,7 @@ import pytest
 
 from reports import allure_results, github, junit, terminal
 from reports.case import Case
-from reports.judging import case_of, in_one_line, in_words, judged
+from reports.judging import case_of, in_one_line, in_words, judged, traceback_of
 from reports.outcome import CouldNotLook, Status
 from reports.record import Record
 from reports.verdict import RunResult, Verdict, results
@@ -92,8 +92,7 @@ class Recorder:
         else:
             report.outcome, report.longrepr = "failed", in_words(phase)
             if phase.status is Status.ERROR and call.excinfo and not isinstance(call.excinfo.value, CouldNotLook):
-                trace = str(call.excinfo.getrepr(style="short", showlocals=False, funcargs=False))
-                item.stash[TRACE] = self.record.redactor.text(trace)
+                item.stash[TRACE] = self.record.redactor.text(traceback_of(call.excinfo))
                 report.longrepr = f"{in_words(phase)}\n\n{item.stash[TRACE]}"
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
