@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "fixtures.settings.plugin",
+    "fixtures.webhooks.options",
     "reports.plugin",
     "fixtures.parameters",
     "fixtures.pieces",

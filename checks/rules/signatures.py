@@ -33,6 +33,10 @@ def refuses_the_forgery(judge: Judge, probes: WebhookProbes, webhook: str, kind:
     for attempt in probe.attempts:
         is_refused(judge, webhook, attempt)
     _say_what_it_cannot_show(judge, webhook, probe)
+    if kind == "bit-flipped":
+        _note_timing(judge, endpoint)
+    if kind == GENERATED:
+        _say_what_was_generated(judge, probes, endpoint)
     if kind == "no-signature":
         _note_spellings(judge, endpoint)
     _show(judge, "Forged requests", probe.attempts)
@@ -51,6 +55,15 @@ def _say_what_it_cannot_show(judge: Judge, webhook: str, probe: ForgeryProbe) ->
         judge.cannot_tell(
             f"{webhook} lets in the same request without such headers ({kinds}), so that they show nothing",
             f"mend {kinds} first, then run the checks again",
+        )
+
+
+def _say_what_was_generated(judge: Judge, probes: WebhookProbes, endpoint: EndpointProbes) -> None:
+    judge.finds(f"{endpoint.generated} generated requests; repeat them with --probe-seed {probes.seed}")
+    if not endpoint.generated:
+        judge.cannot_tell(
+            f"{endpoint.webhook} was sent no generated requests: the budget of {probes.budget} left none",
+            "raise it with --probe-requests",
         )
 
 
@@ -174,6 +187,18 @@ def _note_spellings(judge: Judge, endpoint: EndpointProbes) -> None:
         judge.finds(f"a right signature in another spelling ({attempt.what}): {attempt.outcome} (not judged)")
 
 
+def _note_timing(judge: Judge, endpoint: EndpointProbes) -> None:
+    timing = endpoint.timing
+    if timing is None:
+        return
+    low, high = timing.interval_ms
+    judge.finds(
+        f"a signature wrong in its last digit only was refused {timing.median_difference_ms:+.3f} ms later "
+        f"than one wrong in its first (median of {timing.pairs} pairs, 95 % interval {low:+.3f} to "
+        f"{high:+.3f} ms, p = {timing.p_value:.3f}, {timing.failures} pairs without an answer): not judged"
+    )
+
+
 def _show(judge: Judge, title: str, attempts: Iterable[Attempt]) -> None:
     judge.shows(
         title,
@@ -181,7 +206,7 @@ def _show(judge: Judge, title: str, attempts: Iterable[Attempt]) -> None:
             {
                 "request": attempt.what,
                 "answer": attempt.outcome,
-                "milliseconds": attempt.answer.elapsed_ms if attempt.answer else None,
+                "milliseconds": round(attempt.answer.elapsed_ms, 1) if attempt.answer else None,
                 "tried before": ", ".join(attempt.retries),
                 "body": attempt.answer.body[:80] if attempt.answer else "",
             }
