@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from fixtures.local import Kind, LocalDeployment
-from fixtures.local.availability import obstacle
+from fixtures.local.server import obstacle
 
 KINDS_VARIABLE = "EASYMO_TEST_KINDS"
 LEFT_OUT_VARIABLE = "EASYMO_TEST_KINDS_LEFT_OUT"
@@ -30,6 +30,8 @@ RUN_EVERY_SECONDS = 300
 ROOM_SECONDS = 4.0
 """A test gets at least this long before the next scheduled run, so that the run does not meddle with it."""
 RUN_TAKES_SECONDS = 1.0
+BUILD_SECONDS = 300.0
+"""How long the image of the containers may take to build, where the engine does not have it yet."""
 STALE_SECONDS = 240.0
 """Traffic that ends longer ago than this is seeded anew."""
 
@@ -93,7 +95,11 @@ def pytest_configure(config: pytest.Config) -> None:
     asked = os.environ.get(KINDS_VARIABLE)
     left_out = {}
     if asked is None:
-        left_out = {kind: reason for kind in ("native", "containers") if (reason := obstacle(kind))}
+        left_out = {
+            kind: reason
+            for kind in ("native", "containers")
+            if (reason := obstacle(kind, time.monotonic() + BUILD_SECONDS, print))
+        }
         kinds = [kind for kind in ("native", "containers") if kind not in left_out] or ["embedded"]
     else:
         kinds = [kind.strip() for kind in asked.split(",")]
