@@ -14,7 +14,11 @@ from fixtures.catalogue import Catalogue, Function
 from fixtures.cron import CronJob, CronSchedule, Run
 from fixtures.settings.model import Job, Settings
 
-WHY_DLQ = "failed messages stay in the queue until somebody runs it by hand"
+WHY = {
+    "process_dlq_entries": "failed messages stay in the queue until somebody runs it by hand",
+    "create_wa_events_partition": "next month's messages have no partition to go to",
+}
+"""What is not done while a job's function is not called."""
 LONG_INTERVAL = timedelta(days=1)
 """Jobs that are due more seldom are judged by the due times since the deployment only."""
 
@@ -30,6 +34,11 @@ class Scheduled:
     settings: Settings
 
     @property
+    def why(self) -> str:
+        """Why it matters that the job runs."""
+        return why(self.expected)
+
+    @property
     def now(self) -> datetime:
         """The database's clock."""
         return self.catalogue.read_at
@@ -41,6 +50,11 @@ class Scheduled:
             return ZoneInfo(self.catalogue.settings.get("cron.timezone", "UTC"))
         except (ZoneInfoNotFoundError, ValueError):
             return UTC
+
+
+def why(job: Job) -> str:
+    """Why it matters that a job runs."""
+    return WHY.get(job.function, f"nobody calls {job.function}() until it runs again")
 
 
 def is_scheduled_once(judge: Judge, cron: CronSchedule, expected: Job) -> CronJob | None:
@@ -55,7 +69,7 @@ def is_scheduled_once(judge: Judge, cron: CronSchedule, expected: Job) -> CronJo
         bool(found),
         f"no job {expected.name} is scheduled" + (f"; the nearest is {near[0]}" if near else ""),
         expected=f"cron.job has {expected.name} with schedule {expected.schedule}",
-        why=WHY_DLQ,
+        why=why(expected),
         advice=f"SELECT cron.schedule('{expected.name}', '{expected.schedule}', $$SELECT {expected.function}()$$)",
     )
     judge.requires(
@@ -76,7 +90,7 @@ def is_active_and_right(judge: Judge, job: Scheduled) -> None:
     judge.requires(
         found.active,
         f"job {found.name} is inactive",
-        why=WHY_DLQ,
+        why=job.why,
         advice=f"SELECT cron.alter_job({found.id}, active := true)",
     )
     judge.requires(
@@ -192,7 +206,7 @@ def _latest_run_happened(judge: Judge, job: Scheduled) -> None:
         if latest is None
         else f"the latest run of {job.found.name} started {ago(job.now, latest)}, at {clock(latest)}",
         expected=f"a run within two intervals of its schedule {job.expected.schedule}",
-        why=WHY_DLQ,
+        why=job.why,
         advice="look for the scheduler's errors in the Postgres logs; a restart of the database restarts it",
     )
 
@@ -230,7 +244,7 @@ def _latest_run_succeeded(judge: Judge, job: Scheduled) -> None:
         f"the latest run of {job.found.name}{f' at {clock(at)}' if at else ''} failed: "
         f"{finished.message or 'without a message'}",
         expected="succeeded",
-        why=WHY_DLQ,
+        why=job.why,
         advice=f"run SELECT {job.expected.function}() by hand to see the error",
     )
 
