@@ -106,9 +106,13 @@ def test_closed_dlq_processor_processed_nothing(
 
 @signatures_are_verified
 def test_forgeries_left_no_trace(
-    webhook_probes: WebhookProbes, forgery_trace: ForgeryTrace, settings: Settings, judge: Judge
+    webhook_probes: WebhookProbes,
+    forgery_trace: ForgeryTrace,
+    database_connection: DatabaseConnection,
+    settings: Settings,
+    judge: Judge,
 ) -> None:
-    trace.left_no_trace(judge, forgery_trace, webhook_probes, settings.names.schema)
+    trace.left_no_trace(judge, forgery_trace, webhook_probes, database_connection, settings.names.schema)
 
 
 @check(5, "Webhook processing success rate > 99%", criterion="should", area="reliability")
