@@ -16,7 +16,7 @@ from reports.redaction import Redactor
 CADENCES = ("immediate", "daily", "weekly", "deploy", "predeploy", "staging", "rollback")
 UNEXPECTED = "look at the traceback, which junit.xml and Allure's results have: the suite did not expect this"
 LONGEST_REASON = 1000
-"""Characters of an unexpected exception's message that are shown; figures and names stand at its beginning."""
+"""Characters of a reason that are shown; figures and names stand at its beginning."""
 
 
 def case_of(item: pytest.Item) -> Case | None:
@@ -61,7 +61,14 @@ def judged(case: Case, item: pytest.Item, call: pytest.CallInfo[None], redactor:
         ],
         "charts": list(judge.charts),
     }
-    return Case.of(case.plain() | redactor.data(prose) | {"status": facts["status"]})
+    redacted = redactor.data(prose)
+    # Cut after redaction: half a secret would not be recognised.
+    redacted["reason"] = _cut(redacted["reason"])
+    return Case.of(case.plain() | redacted | {"status": facts["status"]})
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} …"
 
 
 def _facts(raised: BaseException | None, when: str, judge: Judge) -> dict[str, Any]:
@@ -111,8 +118,7 @@ def _message(raised: BaseException) -> str:
     text = str(raised).strip()
     if not isinstance(raised, AssertionError | pytest.fail.Exception):
         text = f"{type(raised).__name__}: {text}" if text else type(raised).__name__
-    text = text or "an assertion does not hold, and says nothing more"
-    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} …"
+    return text or "an assertion does not hold, and says nothing more"
 
 
 def _doubts(raised: BaseException | None, judge: Judge) -> Iterator[Doubt]:

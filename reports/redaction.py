@@ -7,6 +7,7 @@ phone numbers, e-mail addresses, texts of messages. It fails closed: what cannot
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TextIO, TypeVar
 
@@ -28,7 +29,17 @@ _REMEMBERED_LENGTH = 200
 """How many short texts are redacted once only: names and dots come by the thousand."""
 
 _PASSWORD = re.compile(r"://[^\s:/@?#]*:(?P<uri>.+)@|\bpassword\s*=\s*(?P<conninfo>'(?:[^'\\]|\\.)*'|\S+)")
-_BASE64_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
+_CUT = re.compile(r"\.\.\.|…")
+SHORTEST_REMAINS = 4
+"""Characters of a secret that are masked where a text was cut in its middle; fewer are no use to anybody."""
+
+_SCHEME = re.compile(r"[A-Za-z]+(?=:|%(?:25)*3A)")
+"""How a URL begins: of a secret that is one, this is known to everybody."""
+
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+"""Unlike ``str.lower`` this keeps the length of a text, so that positions stay what they are."""
+
+_BASE64_CHARACTERS = frozenset(string.ascii_letters + string.digits + "+/-_=")
 _PHONE_KEYS = frozenset({"phone_number", "phone", "display_phone_number", "wa_id", "recipient_id", "msisdn"})
 _SECRET_KEYS = frozenset({"password", "authorization", "apikey", "api_key", "access_token", "x-hub-signature-256"})
 _MESSAGE_PARENTS = frozenset({"text", "button", "interactive", "reply", "image", "video", "document"})
@@ -52,6 +63,7 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
         self._anywhere: set[str] = set()
+        self._caseless: set[str] = set()
         self._base64_parts: set[str] = set()
         self._words: set[str] = set()
         self._plain_words: set[str] = set()
@@ -70,6 +82,7 @@ class Redactor:
 
     def _add(self, value: str, found: Forms) -> None:
         self._anywhere |= found.anywhere
+        self._caseless |= found.caseless
         self._base64_parts |= found.base64_parts
         self._words |= found.words
         if is_word_like(value):
@@ -128,8 +141,11 @@ class Redactor:
         yield from shapes.message_ids(text)
 
     def _learnt(self, text: str) -> Iterator[Span]:
-        for form in self._anywhere:
-            yield from (Span(start, start + len(form), SECRET) for start in _positions(text, form))
+        for known, within in ((self._anywhere, text), (self._caseless, text.translate(_LOWER))):
+            for form in known:
+                yield from (Span(start, start + len(form), SECRET) for start in _positions(within, form))
+        for match in _CUT.finditer(text):
+            yield from (_remains(text, match, form) for form in self._anywhere)
         for part in self._base64_parts:
             for start in _positions(text, part):
                 yield Span(*_around(text, start, start + len(part)), SECRET)
@@ -222,6 +238,16 @@ def _around(text: str, start: int, end: int) -> tuple[int, int]:
     while end < len(text) and text[end] == "=":
         end += 1
     return start, end
+
+
+def _remains(text: str, cut: re.Match[str], form: str) -> Span:
+    """What a cut has left of a secret before or after its dots; an empty span where it left nothing."""
+    scheme = _SCHEME.match(form)
+    shortest = SHORTEST_REMAINS + (scheme.end() if scheme else 0)
+    longest = range(len(form) - 1, shortest - 1, -1)
+    before = next((length for length in longest if text.endswith(form[:length], 0, cut.start())), 0)
+    after = next((length for length in longest if text.startswith(form[-length:], cut.end())), 0)
+    return Span(cut.start() - before, cut.end() + after, SECRET) if before or after else Span(0, 0, SECRET)
 
 
 def _whole_word(value: str) -> str:

@@ -27,6 +27,8 @@ class Forms:
 
     anywhere: frozenset[str] = frozenset()
     """Masked wherever they stand."""
+    caseless: frozenset[str] = frozenset()
+    """In lower case; masked wherever they stand in whatever case: hex digits, percent-encoding."""
     words: frozenset[str] = frozenset()
     """Masked where they stand as whole words."""
     base64_parts: frozenset[str] = frozenset()
@@ -46,26 +48,30 @@ def forms(value: str) -> Forms:
     """Every form of a secret value that is masked."""
     digests = frozenset(_digests(value))
     if len(value) < UNMASKED:
-        return Forms(anywhere=digests)
+        return Forms(caseless=digests)
     spellings = frozenset(text for text in _spellings(value) if len(text) >= UNMASKED)
+    caseless = digests | {text.lower() for text in _caseless(value, spellings) if len(text) >= SHORT}
     parts = frozenset(part for part in _base64_parts(value) if len(part) >= SHORT)
     if len(value) < SHORT or is_word_like(value):
-        return Forms(digests, spellings, parts)
-    return Forms(spellings | digests, frozenset(), parts)
+        return Forms(caseless=caseless, words=spellings, base64_parts=parts)
+    return Forms(anywhere=spellings, caseless=caseless, base64_parts=parts)
 
 
 def _digests(value: str) -> Iterator[str]:
-    """Hex digests, as platforms show them in place of the value."""
+    """Hex digests in lower case, as platforms show them in place of the value."""
     for algorithm in ("md5", "sha1", "sha256"):
-        digest = hashlib.new(algorithm, _octets(value), usedforsecurity=False).hexdigest()
-        yield digest
-        yield digest.upper()
+        yield hashlib.new(algorithm, _octets(value), usedforsecurity=False).hexdigest()
+
+
+def _caseless(value: str, spellings: frozenset[str]) -> Iterator[str]:
+    yield _octets(value).hex()
+    yield from (text for text in spellings if _PERCENT.search(text) and text != value)
 
 
 def _spellings(value: str) -> Iterator[str]:
     octets = _octets(value)
     yield value
-    yield from (octets.hex(), octets.hex().upper())
+    yield octets.hex()
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         yield encode(octets).decode()
         yield encode(octets).decode().rstrip("=")
@@ -77,9 +83,8 @@ def _spellings(value: str) -> Iterator[str]:
 def _escaped(value: str) -> Iterator[str]:
     """The value inside a URL, a JSON or Python string, or HTML."""
     octets = _octets(value)
-    for quoted in (quote(octets, safe=""), quote(octets), quote(octets, safe="/:@"), quote_plus(octets)):
-        yield quoted
-        yield _PERCENT.sub(lambda match: match.group().lower(), quoted)
+    yield from (quote(octets, safe=safe) for safe in ("", "/", "/:@"))
+    yield quote_plus(octets)
     for ascii_only in (True, False):
         escaped = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
         yield escaped

@@ -43,6 +43,8 @@ def emit(config: pytest.Config, lines: Iterable[str]) -> None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
         for line in lines:
+            if reporter._tw.width_of_current_line:
+                reporter._tw.line()
             reporter.write_line(line)
         return
     capture = config.pluginmanager.get_plugin("capturemanager")

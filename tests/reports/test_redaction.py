@@ -50,6 +50,8 @@ redactor = Redactor([Secret(DSN), Secret(APP_SECRET), Secret("postgres"), Secret
         (f"signed sha256={'0a' * 32}", "signed sha256=[secret]"),
         ("-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----", "[secret]"),
         ("hunt3r is short", "[secret] is short"),
+        ("assert 's3cr3t/va...x=&\"q' == ''", "assert '[secret] == ''"),
+        ("cut off h@rd-Pas…", "cut off [secret]"),
     ],
 )
 def test_secrets_are_masked(text: str, expected: str) -> None:
@@ -128,6 +130,7 @@ def test_personal_data_is_masked(text: str, expected: str) -> None:
         "checks/test_immediate.py::test_success_rate[wa-webhook]",
         "got 401, 401, 200 in 12.5 s; 40 of 40 forgeries were refused",
         "*/5 * * * * and 0 0 1 * *",
+        "postgresql://… and postgresql... are no secrets",
         "allure@3.18.0, actions/checkout@v4.1.0",
         "postgresql is not the word, nor is postgres_fdw; ab stays in prose",
     ],
