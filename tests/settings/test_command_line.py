@@ -27,6 +27,18 @@ BROKEN_SENTENCE = "ERROR: EASYMO_DATABASE_URL (environment) is not a connection 
             {},
             "ERROR: nowhere.toml: cannot be read (no such file or directory); expected a TOML file\n",
         ),
+        (
+            ["-m", "immediate", "--target", "production"],
+            {"EASYMO_DATABASE_URL": ""},
+            "ERROR: --target production: nothing says where this deployment is; "
+            "expected EASYMO_DATABASE_URL, EASYMO_BASE_URL or a base_url in [targets.production]\n",
+        ),
+        (
+            ["-m", "immediate"],
+            {"EASYMO_DATABASE_URL": "", "EASYMO_BASE_URL": ""},
+            "ERROR: EASYMO_DATABASE_URL and EASYMO_BASE_URL (environment) are set but empty, so there is nothing "
+            "to verify; expected at least one of EASYMO_DATABASE_URL and EASYMO_BASE_URL, or --local auto\n",
+        ),
         (["-m", "immediate", "-n", "2"], BROKEN, BROKEN_SENTENCE),
         (["checks/test_immediate.py::test_success_rate"], BROKEN, BROKEN_SENTENCE),
         (["checks/test_no_such_file.py"], BROKEN, BROKEN_SENTENCE),
@@ -38,7 +50,7 @@ BROKEN_SENTENCE = "ERROR: EASYMO_DATABASE_URL (environment) is not a connection 
             "at most a year, such as 90s, 6m or 1h30m\n",
         ),
     ],
-    ids=["target", "file", "workers", "node", "missing", "root", "duration"],
+    ids=["target", "file", "nowhere", "empty", "workers", "node", "missing", "root", "duration"],
 )
 def test_wrong_settings_are_a_usage_error(
     arguments: list[str], variables: dict[str, str], sentence: str, tmp_path: Path

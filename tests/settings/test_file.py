@@ -1,5 +1,6 @@
 """The TOML file: every way to get it wrong has one sentence, and the sentence is pinned."""
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from fixtures.settings.model import Job, LogAllowance, Settings
 from fixtures.settings.problems import SettingsError
 
 SCHEDULE = "five cron fields as pg_cron has them, such as */5 * * * *, or 1 to 59 seconds, such as 30 seconds"
+EACH = ", each the name of an edge function, such as wa-webhook"
 JOB = 'name = "a"\nfunction = "f"\n'
 
 SENTENCES = {
@@ -37,9 +39,9 @@ SENTENCES = {
     "[thresholds]\ndlq_pending = true\n": (
         "thresholds.dlq_pending is true; expected a whole number from 0 to 1000000000"
     ),
-    "[names]\nschema = 3\n": "names.schema is 3; expected a text that is not empty",
+    "[names]\nschema = 3\n": "names.schema is 3; expected the name of a schema, in lower case",
     "[names]\nwebhooks = 'wa-webhook'\n": (
-        "names.webhooks is a text; expected a list of different texts, at least one"
+        "names.webhooks is a text; expected a list of different texts, at least one" + EACH
     ),
     "names = 3\n": "names is 3; expected a table, [names]",
     "jobs = 3\n": "jobs is 3; expected a list of different tables, at least one",
@@ -65,12 +67,12 @@ SENTENCES = {
     "[thresholds]\nsuccess_rate_percent = 101\n": (
         "thresholds.success_rate_percent is 101; expected a number above 0 and below 100"
     ),
-    "[names]\nschema = ''\n": "names.schema is empty; expected a text that is not empty",
+    "[names]\nschema = ''\n": "names.schema is empty; expected the name of a schema, in lower case",
     "[names]\nschema = ' public'\n": (
-        "names.schema begins or ends with white space; expected a text that is not empty"
+        "names.schema begins or ends with white space; expected the name of a schema, in lower case"
     ),
     "[names]\nschema = 'pub\\u0000lic'\n".replace("'", '"'): (
-        "names.schema has a character that cannot be printed; expected a text that is not empty"
+        "names.schema has a character that cannot be printed; expected the name of a schema, in lower case"
     ),
     "[names]\nfunctions_path = 'functions'\n": (
         "names.functions_path is 'functions'; expected a path such as /functions/v1"
@@ -81,12 +83,18 @@ SENTENCES = {
     "[vacuum]\nautovacuum_vacuum_scale_factor = 2\n": (
         "vacuum.autovacuum_vacuum_scale_factor is 2; expected a number above 0, at most 1"
     ),
+    "[names]\nschema = 'public; drop'\n": (
+        "names.schema is 'public; drop'; expected the name of a schema, in lower case"
+    ),
+    "[names]\nwebhooks = ['wa webhook']\n": (
+        "names.webhooks has a text that is 'wa webhook'; expected a list of different texts, at least one" + EACH
+    ),
     "[names]\nwebhooks = []\n": (
         "names.webhooks is empty, which would leave the checks nothing to look at; "
-        "expected a list of different texts, at least one"
+        "expected a list of different texts, at least one" + EACH
     ),
     "[names]\nwebhooks = ['a', '']\n": (
-        "names.webhooks has a text that is empty; expected a list of different texts, at least one"
+        "names.webhooks has a text that is empty; expected a list of different texts, at least one" + EACH
     ),
     "jobs = []\n": (
         "jobs is empty, which would leave the checks nothing to look at; "
@@ -94,7 +102,7 @@ SENTENCES = {
     ),
     # Duplicates.
     "[names]\nwebhooks = ['a', 'b', 'a']\n": (
-        "names.webhooks names 'a' twice; expected a list of different texts, at least one"
+        "names.webhooks names 'a' twice; expected a list of different texts, at least one" + EACH
     ),
     f"[[jobs]]\n{JOB}schedule = '0 0 $ * *'\n[[jobs]]\n{JOB}schedule = '1 second'\n": (
         "jobs names 'a' twice; expected a list of different tables, at least one"
@@ -168,14 +176,10 @@ def test_what_is_not_toml_is_told_with_its_position(content: bytes, sentence: st
 
 
 def test_every_default_could_stand_in_the_file(tmp_path: Path) -> None:
-    tables = {
-        name: value for name, value in msgspec.to_builtins(Settings()).items() if name not in OF_THE_RUN and value
-    }
-    tables["names"].pop("anon_key")
-    for job in tables["jobs"]:
-        job.pop("database")
+    written = json.dumps(msgspec.to_builtins(Settings()))
+    tables = json.loads(written, object_pairs_hook=lambda pairs: {k: v for k, v in pairs if v is not None})
     reader = Reader("the defaults")
-    values = reader.settings(tables)
+    values = reader.settings({name: tables[name] for name in tables.keys() - OF_THE_RUN})
     assert reader.problems == []
     assert overlay(Settings(), values) == Settings()
 
