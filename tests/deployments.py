@@ -39,15 +39,15 @@ STALE_SECONDS = 240.0
 class Deployment(LocalDeployment):
     """A local deployment that knows whether it was changed since it was last put right."""
 
-    _baseline: tuple[int, int, float] = (0, 0, float("-inf"))
+    _baseline: tuple[int, int, float]
     """Next transaction id, size of the log, and time, when it was last put right."""
 
     def superuser_execute(self, statement: str, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
-        """Run one statement, or several without parameters, as the bootstrap superuser; return its rows."""
+        """Run one or more statements as the bootstrap superuser; return the rows of the last."""
         return _execute(self.superuser_url.reveal(), statement, parameters)
 
     def owner_execute(self, statement: str, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
-        """Run one statement, or several without parameters, as role ``postgres``; return its rows."""
+        """Run one or more statements as role ``postgres``; return the rows of the last."""
         return _execute(self.owner_url.reveal(), statement, parameters)
 
     def put_right(self) -> None:
@@ -58,10 +58,14 @@ class Deployment(LocalDeployment):
         transaction, log_size, since = self._baseline
         if time.monotonic() - since > STALE_SECONDS or self._next_transaction() != transaction:
             self.reset()
-            self._baseline = (self._next_transaction(), self._log_size(), time.monotonic())
+            self.is_right()
         elif self._log_size() != log_size:
             assert self.access.log_file is not None
             os.truncate(self.access.log_file, log_size)
+
+    def is_right(self) -> None:
+        """Take its present state for the right one, as it is after the start and after a reset."""
+        self._baseline = (self._next_transaction(), self._log_size(), time.monotonic())
 
     def _next_transaction(self) -> int:
         """The id that the next writing transaction will have; it stands still while nobody writes.
@@ -85,6 +89,8 @@ class Deployment(LocalDeployment):
 def _execute(url: str, statement: str, parameters: Sequence[Any] | None) -> list[tuple[Any, ...]]:
     with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
         cursor = connection.execute(statement.encode(), parameters)
+        while cursor.nextset():
+            pass
         return cursor.fetchall() if cursor.description else []
 
 
@@ -142,6 +148,7 @@ def running_deployments() -> Iterator[dict[str, Deployment]]:
 def _healthy(running: dict[str, Deployment], kind: Any) -> Deployment:
     if kind not in running:
         running[kind] = Deployment.start(kind)
+        running[kind].is_right()
     running[kind].put_right()
     return running[kind]
 
