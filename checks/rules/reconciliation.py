@@ -1,0 +1,178 @@
+"""Rules of check 10: each inbound message is processed, or on its way through the DLQ."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from checks.judge import Cell, Judge
+from checks.rules.success import percent
+from checks.rules.words import clock, counted
+from fixtures.accepted import MINUTE, AcceptedMessages
+from fixtures.reconciliation import EXAMINED, REPROCESSED, WAITING, Fate, MessageFates
+from fixtures.settings.model import Settings
+
+WHY = "these customers wrote and nobody will answer"
+CLOCKS_APART = timedelta(minutes=2)
+"""A log entry and the row that belongs to it may differ by this much: other clocks, and the time in between."""
+SHORTEST_COMPARED = timedelta(minutes=10)
+FEWEST_UNRECORDED = 5
+"""Fewer messages than this are no evidence against the records."""
+
+MEANING = {
+    "missing": "neither processed nor in the DLQ",
+    "left unprocessed": "recorded as not processed, and not in the DLQ",
+    "given up: failed": "failed in the DLQ after the last retry",
+    "given up: discarded": "discarded in the DLQ",
+}
+"""What became of lost messages, as people say it."""
+
+ADVICE = {
+    "missing": "compare the functions' logs of these minutes with wa_events; Meta keeps no copy to be fetched",
+    "left unprocessed": "SELECT whatsapp_message_id, created_at FROM processed_webhook_messages WHERE NOT "
+    "processed AND created_at > now() - interval '1 day'; put their payloads into webhook_dlq as pending",
+    "given up: failed": "mend the cause, then UPDATE webhook_dlq SET status = 'pending', retry_count = 0, "
+    "next_retry_at = now() WHERE status = 'failed' AND updated_at > now() - interval '1 day'",
+    "given up: discarded": "ask who discarded them and why; answer these customers by hand",
+}
+
+
+def nothing_is_lost(judge: Judge, fates: MessageFates) -> None:
+    """Require that no message of the window is lost; name each loss by reason and service."""
+    lost = sum(fate.count for fate in fates.lost)
+    judge.finds(
+        f"{counted(fates.received, 'inbound message')} recorded since {clock(fates.since)}, {lost} lost"
+        + (f" ({percent(lost, fates.received)})" if lost and fates.received else "")
+        + f", {_count(fates, WAITING)} waiting in the DLQ, {_count(fates, REPROCESSED)} reprocessed by it"
+    )
+    for outcome in sorted({fate.outcome for fate in fates.lost}):
+        own = [fate for fate in fates.lost if fate.outcome == outcome]
+        status = outcome.removeprefix("given up: ")
+        meaning = MEANING.get(outcome, f"in the DLQ with status {status}, which the contract does not know")
+        judge.requires(
+            False,
+            f"{counted(sum(fate.count for fate in own), 'message')} {meaning}: "
+            + "; ".join(_in_words(fate) for fate in own),
+            expected="each inbound message is processed, or is in the DLQ as pending, processing or reprocessed",
+            why=WHY,
+            advice=ADVICE.get(outcome, "SELECT status, count(*) FROM webhook_dlq GROUP BY status"),
+        )
+    if not fates.lost:
+        _traffic_proves_it(judge, fates)
+
+
+def _traffic_proves_it(judge: Judge, fates: MessageFates) -> None:
+    """Where nothing is lost: say whether there was anything to lose, and whether all of it was followed."""
+    if not fates.received and not fates.fates:
+        beside = f", though {counted(fates.processed, 'message')} were processed" if fates.processed else ""
+        judge.cannot_tell(
+            f"no inbound message is recorded between {clock(fates.since)} and {clock(fates.until)}{beside}",
+            "traffic that wa_events records with its message ids",
+        )
+        return
+    judge.requires(True, "")
+    if fates.candidates > EXAMINED:
+        judge.cannot_tell(
+            f"{counted(fates.candidates, 'message')} without a processed row, of which the latest {EXAMINED} "
+            "were looked up",
+            "the check again when the DLQ has caught up",
+        )
+
+
+def _in_words(fate: Fate) -> str:
+    times = clock(fate.first) if fate.first == fate.last else f"{clock(fate.first)} to {clock(fate.last)}"
+    return f"{fate.service} {fate.count}, {times}, ids {', '.join(fate.ids)}"
+
+
+def everything_can_be_followed(judge: Judge, fates: MessageFates) -> None:
+    """Require records that can be followed: dated, directed, and with the message's id."""
+    judge.requires(
+        not fates.future,
+        f"{counted(fates.future, 'event')} of wa_events dated in the future",
+        expected="nothing later than the database's clock",
+        why="messages from the future are missing in every window that is judged",
+        advice="find what writes created_at with another clock",
+    )
+    judge.requires(
+        not fates.undated,
+        f"{counted(fates.undated, 'event')} of wa_events without created_at",
+        expected="each event has a time",
+        why="no window ever holds these messages, so that their loss is not noticed",
+        advice="find what writes events without created_at",
+    )
+    if fates.without_id:
+        judge.cannot_tell(
+            f"{counted(fates.without_id, 'inbound event')} without a message id cannot be followed",
+            "message_id in wa_events; event types that are no messages belong into names.other_events",
+        )
+    if fates.undirected:
+        judge.cannot_tell(
+            f"{counted(fates.undirected, 'event')} of wa_events neither inbound nor outbound",
+            "direction in wa_events",
+        )
+    if fates.successor_unread:
+        judge.finds(f"wa_events_new was not searched: {fates.successor_unread}")
+    if not fates.texts_searched:
+        judge.finds(
+            "whatsapp_messages was not searched by time, for want of an index on created_at; wa_events was"
+        )
+    if fates.in_flight:
+        judge.finds(f"{counted(fates.in_flight, 'message')} younger than the grace, not judged")
+
+
+def accepted_requests_are_recorded(
+    judge: Judge, accepted: AcceptedMessages, fates: MessageFates, settings: Settings
+) -> None:
+    """Require that the database records what the functions' log says was accepted, where the log says it.
+
+    A message that Meta delivers twice is accepted twice and recorded once, so a small excess is no loss.
+    """
+    if accepted.since is None or accepted.unread:
+        judge.finds(f"the functions' log does not tell of accepted messages: {accepted.unread}")
+        return
+    begin = max(accepted.since, fates.since.replace(second=0, microsecond=0) + 2 * CLOCKS_APART)
+    end = fates.until.replace(second=0, microsecond=0) - 2 * CLOCKS_APART
+    if end - begin < SHORTEST_COMPARED:
+        judge.finds("the functions' log is too short to compare it with the records")
+        return
+    taken = _sum(accepted.minutes, accepted.since, begin, end)
+    recorded = _sum(
+        fates.minutes, fates.since.replace(second=0, microsecond=0), begin - CLOCKS_APART, end + CLOCKS_APART
+    )
+    excess, most = taken - recorded, settings.thresholds.unrecorded_percent
+    figures = (
+        f"{counted(taken, 'message')} accepted by the functions' log from {clock(begin)} to {clock(end)}, "
+        f"{recorded} recorded in wa_events"
+    )
+    judge.finds(figures)
+    judge.requires(
+        excess < FEWEST_UNRECORDED or 100 * excess <= most * taken,
+        f"{figures}: {excess} more than recorded",
+        expected=f"at most {most:g} % more, for messages that were delivered twice",
+        why="a message that was answered with 200 and not recorded is never sent again",
+        advice="look for errors of inserts in the functions' logs and in the Postgres logs of that time",
+    )
+
+
+def _sum(minutes: tuple[int, ...], since: datetime, begin: datetime, end: datetime) -> int:
+    """The counts of the minutes from ``begin`` to ``end``, of which the first one is that of ``since``."""
+    first, last = (max(0, int((moment - since) / MINUTE)) for moment in (begin, end))
+    return sum(minutes[first:last])
+
+
+def _count(fates: MessageFates, outcome: str) -> int:
+    return sum(fate.count for fate in fates.fates if fate.outcome == outcome)
+
+
+def by_outcome(fates: MessageFates) -> list[dict[str, Cell]]:
+    """What became of the messages without a processed row, for the report."""
+    return [
+        {
+            "outcome": MEANING.get(fate.outcome, fate.outcome),
+            "service": fate.service,
+            "messages": fate.count,
+            "first": clock(fate.first),
+            "last": clock(fate.last),
+            "ids": ", ".join(fate.ids),
+        }
+        for fate in fates.fates
+    ]
