@@ -8,4 +8,5 @@ pytest_plugins = [
     "fixtures.pieces",
     "fixtures.run",
     "checks.judge",
+    "fixtures.listing",
 ]

@@ -1,0 +1,125 @@
+"""``pytest --checks``: every item with what it needs, without a look at any deployment."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+
+from checks import test_immediate
+from fixtures.evidence import PIECES
+from fixtures.listing import variables_for
+from tests.running import environment, run_suite
+
+DATABASE = {"EASYMO_DATABASE_URL": "postgresql://reader:hidden99@198.51.100.7/postgres"}
+"""An address that answers nobody; a run that asked it would wait for its timeout."""
+
+
+def listed(tmp_path, *arguments, **variables):
+    """The list's lines by the item that they begin with, and the run."""
+    run = run_suite(tmp_path / "reports", "--checks", *arguments, environ=environment(None, **variables))
+    entries: dict[str, list[str]] = {}
+    for line in run.output.splitlines():
+        if found := re.match(r"(Check|Step|Phase|Rollback|Partial) [\d.]+", line):
+            entries[found[0]] = []
+        if entries and line:
+            entries[list(entries)[-1]].append(line)
+    return entries, run
+
+
+def test_every_item_is_listed_in_the_checklists_order(tmp_path):
+    """Label, marker, criterion and title stand on the item's first line."""
+    entries, run = listed(tmp_path)
+    assert run.status == 0, run.output
+    steps = [label for label in entries if label.startswith("Step")]
+    checks = [int(label.split()[1]) for label in entries if label.startswith("Check")]
+    assert list(entries)[: len(steps)] == steps
+    assert checks == sorted(checks)
+    assert set(range(1, 9)) <= set(checks)
+    assert re.fullmatch(
+        r"Check 2 +immediate +must +Cron jobs are active +EASYMO_DATABASE_URL", entries["Check 2"][0]
+    )
+
+
+def test_columns_are_aligned_and_fit(tmp_path):
+    """Nothing is wider than 100 columns, and each column begins where its heading does."""
+    for arguments in ((), ("-v",)):
+        entries, run = listed(tmp_path, *arguments, **DATABASE)
+        lines = run.output.splitlines()
+        assert max(map(len, lines)) <= 100
+        heading = next(line for line in lines if line.startswith("item"))
+        needs = heading.index("needs")
+        for first, *_ in entries.values():
+            assert first[heading.index("marker") - 1] == " " != first[heading.index("marker")]
+            assert first[needs - 1] == " " != first[needs]
+
+
+def test_what_the_settings_do_not_give_is_named(tmp_path):
+    """The variable that is missing is said beside the check that it would prove, and nothing of its value."""
+    entries, run = listed(tmp_path, "-m", "immediate", **DATABASE)
+    assert "not set" not in "".join(entries["Check 1"])
+    assert "EASYMO_LOG_FILE not set" in "".join(entries["Check 6"])
+    for name in ("EASYMO_BASE_URL", "WHATSAPP_APP_SECRET", "WA_VERIFY_TOKEN"):
+        assert f"{name} not set" in "".join(entries["Check 4"])
+    assert "target: 198.51.100.7" in run.output
+    assert "4 of 8 checks have all that is needed" in run.output
+    assert "hidden99" not in run.output
+
+
+def test_a_target_address_counts_as_the_base_url(tmp_path):
+    """What the file of settings says needs no variable."""
+    file = tmp_path / "fleet.toml"
+    file.write_text("[targets.production]\nbase_url = 'https://198.51.100.7'\n")
+    entries, run = listed(tmp_path, "--deployment", str(file), "--target", "production")
+    assert "target: production" in run.output
+    assert "EASYMO_BASE_URL not set" not in "".join(entries["Check 4"])
+    assert "EASYMO_DATABASE_URL not set" in "".join(entries["Check 1"])
+
+
+def test_no_deployment_is_brought_up_or_asked_and_no_report_is_made(tmp_path):
+    """Without addresses a run would bring one up; the list says so and does nothing."""
+    entries, run = listed(tmp_path, "-m", "immediate", TMPDIR=str(tmp_path))
+    assert "a deployment that a run brings up on this machine" in run.output
+    assert "not set" not in run.output
+    assert len(entries) == 8
+    assert not (tmp_path / "reports").exists()
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("easymo-")]
+
+
+def test_empty_variables_are_named(tmp_path):
+    """A CI system passes a secret that it does not have as an empty text."""
+    entries, run = listed(tmp_path, "-m", "immediate", WA_VERIFY_TOKEN="", **DATABASE)
+    assert "WA_VERIFY_TOKEN not set" in "".join(entries["Check 4"])
+    assert "set but empty, so taken as not set: WA_VERIFY_TOKEN" in run.output
+
+
+def test_evidence_is_named_when_asked_for_details(tmp_path):
+    """``-v`` names the kinds of evidence that a check judges."""
+    entries, _ = listed(tmp_path, "-v", "-k", "cron_job")
+    assert [line.split("evidence: ")[1] for line in entries["Check 2"] if "evidence: " in line] == [
+        "catalogue",
+        "cron",
+    ]
+
+
+def test_selections_work_as_in_a_run(tmp_path):
+    """A marker narrows the list, one that selects nothing is said, a misspelt one is an error."""
+    entries, _ = listed(tmp_path, "-m", "deploy")
+    assert {label.split()[0] for label in entries} == {"Step"}
+    entries, run = listed(tmp_path, "-m", "immediate and not immediate")
+    assert (entries, run.status) == ({}, 0)
+    assert "no check is selected by immediate and not immediate" in run.output
+    _, run = listed(tmp_path, "-m", "immediat")
+    assert run.status == 4
+    assert "immediat" in run.output
+    _, run = listed(tmp_path, "tests/operations")
+    assert run.status == 4
+    assert "--checks lists the checks of the folder checks" in run.output
+
+
+@pytest.mark.parametrize("piece", sorted(PIECES))
+def test_every_kind_of_evidence_has_a_source(piece):
+    """A new piece is listed with the variables that lead to it, or this fails."""
+    assert test_immediate.__doc__  # importing the checks declares all pieces
+    assert isinstance(variables_for(piece), tuple)
