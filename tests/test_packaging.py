@@ -1,0 +1,41 @@
+"""What surrounds the suite: the locked versions, and the environments of tox."""
+
+from __future__ import annotations
+
+import configparser
+import tomllib
+from fnmatch import fnmatch
+
+from packaging.requirements import Requirement
+
+from fixtures.settings.environment import VARIABLES
+from tests.running import ROOT
+
+
+def locked() -> dict[str, str]:
+    """Package → version in ``requirements.lock``, without comments."""
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    pins = (Requirement(line) for line in lines if not line.startswith("#"))
+    return {pin.name.lower().replace("_", "-"): str(pin.specifier).removeprefix("==") for pin in pins}
+
+
+def test_every_dependency_is_locked_to_one_version_that_is_allowed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = map(Requirement, [*project["dependencies"], *project["optional-dependencies"]["dev"]])
+    versions = locked()
+    assert [
+        str(need) for need in wanted if not need.specifier.contains(versions.get(need.name.lower(), "0"))
+    ] == []
+
+
+def test_the_lock_names_versions_only() -> None:
+    assert all(version.replace(".", "").isalnum() for version in locked().values())
+    assert "://" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
+
+
+def test_tox_hands_over_what_names_a_deployment() -> None:
+    tox = configparser.ConfigParser()
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    passed = tox["testenv:{immediate,daily,weekly}"]["pass_env"].split()
+    assert [v.name for v in VARIABLES if not any(fnmatch(v.name, pattern) for pattern in passed)] == []
+    assert {"CI", "PG*", "GITHUB_*"} <= set(passed)
