@@ -86,7 +86,8 @@ def test_unreachable_database_is_said_once_and_the_endpoints_are_probed(any_depl
     )
     run = run_suite(tmp_path, "-m", "immediate", environ=environment(access))
     assert (run.status, run.verdict["verdict"]) == (1, "no-go")
-    assert run.statuses["check-04"] == "passed"
+    probes = [case for case in run.check("check-04")["cases"] if case["status"] == "passed"]
+    assert len(probes) > 50
     assert {run.statuses[name] for name in ("check-01", "check-02", "check-03", "check-05")} == {"error"}
     assert run.output.count("Connection refused") <= 2
     assert "hidden99" not in run.output
