@@ -55,8 +55,8 @@ class Recorder:
         self.record.selected = dict.fromkeys(ids)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Remember that a file could not be collected: checks are missing, and nobody knows which."""
-        self.record.collection_failed |= report.failed
+        """Remember that a file was not collected, or skips itself: checks are missing, and nobody knows which."""
+        self.record.collection_failed |= not report.passed
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -117,6 +117,8 @@ class Recorder:
         junit.finish(self.config, self.record.redactor)
         cases = tuple(self.record.judged())
         if exitstatus not in JUDGED or self.record.collection_failed or not cases:
+            if exitstatus == pytest.ExitCode.OK and self.record.collection_failed:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
             return
         self.result = RunResult(
             self.record.redactor.data(target_of(self.config)),

@@ -160,7 +160,7 @@ class Redactor:
         if isinstance(data, Mapping):
             return {self._key(key): self._walk(value, (*path, str(key).lower())) for key, value in data.items()}
         if isinstance(data, list | tuple | set | frozenset):
-            return [self._walk(value, path) for value in data]
+            return [self._walk(value, (*path, "")) for value in data]
         return self.text(str(data))
 
     def _string(self, value: str, path: tuple[str, ...]) -> str:
@@ -173,7 +173,9 @@ class Redactor:
             key == "caption" or (key in {"body", "text", "title"} and path[-2:-1] and path[-2] in _MESSAGE_PARENTS)
         ):
             return MESSAGE
-        return value if value in self._plain_words else self.text(value)
+        if value in self._plain_words or (value.isdecimal() and shapes.SETTING.fullmatch(key)):
+            return value
+        return self.text(value)
 
     def _key(self, key: Any) -> Any:
         return self.text(key) if isinstance(key, str) and key not in self._plain_words else key

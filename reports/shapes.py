@@ -87,11 +87,13 @@ _CLOCK = r"\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:\s?(?:Z|UTC|[+-]\d\d(?::?\d\d)?))?"
 _DENSE_DATE = r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _HEX = "|".join(rf"[0-9a-fA-F]{{{length}}}" for length in (128, 96, 64, 56, 40, 32, 24, 20, 16, 12, 10, 8))
-_UNITS = r"bytes|[kKMGT]?i?B|[mµun]?s|seconds|rows?|tuples?|pages?|blocks?|transactions?|%"
+_UNITS = r" ?(?:bytes|[kKMGT]?i?B|[mµun]s|seconds|rows?|tuples?|pages?|blocks?|transactions?|%)|s"
 _COUNTED = (
     "pid|xid|oid|runid|jobid|job|run|age|line|size|count|total|limit|seed|build|port|version|"
     "fingerprint|sha|commit|hash|digest|bytes|rows|tuples|duration|ms"
 )
+SETTING = re.compile(r".*_(?:age|size|limit|cost|delay|threshold|mem|memory|bytes|ms|seconds)")
+"""How the name of a field ends that holds a number, even where its value is a text."""
 _NO_TIME = rf"(?!{_DATE}|\d\d:\d\d)"
 _GAP = rf"(?:[ .\-\u00a0\u2010-\u2015]{_NO_TIME})"
 
@@ -109,7 +111,9 @@ PERSONAL = re.compile(
             r"(?<![+\d])1[5-9]\d{8}(?:\d{3})?(?:\.\d+)?(?!\d)",
             rf"(?<![0-9A-Za-z%])(?=\d*[a-fA-F])(?:{_HEX})(?![0-9A-Za-z])",
             r"(?<![\d.+])(?:0|[1-9]\d{0,6})\.\d+(?![\d.])",
-            rf"(?<![+\d])\d+ ?(?:{_UNITS})(?![\w.])",
+            rf"(?<![+\d])\d+(?:{_UNITS})(?![\w.])",
+            # Round numbers and the largest of 32 bits are limits and settings.
+            r"(?<![+\d])(?:[1-9]\d{0,3}0{5,}|214748364[78]|429496729[56])(?!\d)",
             rf"\b(?:{_COUNTED})[\"']?[ =:#]{{1,2}}\d+(?![\d ]*\d)",
             r"(?<=://)[\w.%-]+@)",
             r"(?P<email>(?<![\w.+%-])[\w.+%-]{1,256}(?:@|%40)[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b)",

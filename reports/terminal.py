@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import itertools
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -112,11 +113,13 @@ class Section:
 
     def causes(self, title: str, helps: str, causes: tuple[digest.Cause, ...], **markup: bool) -> None:
         """Write why checks could not be judged, each reason once."""
-        for cause in causes:
-            cases = f", {cause.cases} cases" if cause.cases > len(cause.checks) else ""
-            self.line(f"{title} {', '.join(cause.checks)}{cases}", **markup)
-            self.line(cause.reason, 2)
-            self.labelled(helps, cause.help, 4)
+        for checks, alike in itertools.groupby(causes, lambda cause: cause.checks):
+            self.line(f"{title} {', '.join(checks)}", **markup)
+            for helping, told in itertools.groupby(alike, lambda cause: cause.help):
+                for cause in told:
+                    cases = f" ({cause.cases} cases)" if cause.cases > len(checks) else ""
+                    self.line(f"{cause.reason}{cases}", 2)
+                self.labelled(helps, helping, 4)
 
 
 def summarise(
@@ -139,7 +142,8 @@ def summarise(
         _details(section, result)
     for problem in problems:
         section.line(problem, red=True, bold=True)
-    section.line(f"Reports: {os.path.relpath(record.directory)}")
+    place = record.directory.resolve()
+    section.line(f"Reports: {place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place}")
     section.line(f"Verdict: {result.verdict.value} ({digest.WHY[result.verdict]})", **colours)
 
 

@@ -10,7 +10,7 @@ import json
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fixtures.secret import Secret
@@ -118,7 +118,7 @@ def test_personal_data_is_masked(text: str, expected: str) -> None:
         "fingerprint 4e2a91bc7d01 seen 3 times, commit 12345678",
         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "12,345,678 rows; 99.12345678 %; 123456789 bytes; 12345678 rows",
-        "age 123456789 of 2147483648 transactions",
+        "age 123456789 of 2147483648 transactions; autovacuum at 200000000",
         "SELECT cron.alter_job(12, active := false)",
         "GRANT SELECT ON public.webhook_dlq TO verifier;",
         "table wa_events_2025_11 from 2025-11-01 to 2025-12-01, migration 20251127120500_dlq.sql",
@@ -156,6 +156,7 @@ def test_data_keeps_structure_and_numbers() -> None:
         "phone_number": 250788123456,
         "password": "x",
         "count": 12345678,
+        "autovacuum_freeze_max_age": "123456789",
         "rate": 0.5,
         "none": None,
         "yes": True,
@@ -168,6 +169,7 @@ def test_data_keeps_structure_and_numbers() -> None:
         "phone_number": "[phone]",
         "password": "[secret]",
         "count": 12345678,
+        "autovacuum_freeze_max_age": "123456789",
         "rate": 0.5,
         "none": None,
         "yes": True,
@@ -244,6 +246,8 @@ def test_evidence_is_written_whole_and_redacted(tmp_path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["evidence.json"]
 
 
+STEADY = settings(deadline=None, derandomize=True)
+
 SECRETS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), min_size=8, max_size=40).filter(
     lambda value: any(c.isdigit() for c in value) and len(value.strip()) == len(value) and len(set(value)) > 4
 )
@@ -276,6 +280,7 @@ ENCODINGS = {
 }
 
 
+@STEADY
 @given(SECRETS, st.sampled_from(sorted(ENCODINGS)), st.text(max_size=20), st.text(max_size=20))
 def test_a_planted_secret_never_survives(value: str, encoding: str, before: str, after: str) -> None:
     planted = ENCODINGS[encoding](value)
@@ -284,6 +289,7 @@ def test_a_planted_secret_never_survives(value: str, encoding: str, before: str,
     assert value not in redacted
 
 
+@STEADY
 @given(st.text(max_size=200), SECRETS)
 def test_redaction_is_idempotent(text: str, value: str) -> None:
     gate = Redactor([Secret(value), Secret("postgres"), Secret("secret")])
@@ -303,6 +309,7 @@ FRAGMENTS = st.lists(
 ).map("".join)  # fmt: skip
 
 
+@STEADY
 @given(FRAGMENTS)
 def test_redaction_is_idempotent_where_rules_meet(text: str) -> None:
     gate = Redactor([Secret("postgres"), Secret("secret")])
@@ -312,10 +319,13 @@ def test_redaction_is_idempotent_where_rules_meet(text: str) -> None:
     assert gate.log_line(line) == line
 
 
+@STEADY
 @given(
     st.from_regex(r"\+?[1-9][0-9]{7,13}", fullmatch=True), st.text(st.characters(categories=["Zs", "Po", "Ps"]))
 )
 def test_a_planted_phone_number_never_survives(number: str, around: str) -> None:
-    assume(not number.lstrip("+").startswith(("15", "16", "17", "18", "19", "20")))
+    digits = number.lstrip("+")
+    assume(not digits.startswith(("15", "16", "17", "18", "19", "20")))  # times
+    assume("00000" not in digits and not digits.startswith(("21474836", "42949672")))  # limits
     redacted = Redactor().text(f"sent to {around}{number} today")
     assert number.lstrip("+") not in redacted

@@ -353,6 +353,15 @@ def test_checks_that_cannot_be_collected_leave_no_verdict(tmp_path: Path, option
     assert "No verdict: a file of checks could not be collected" in finished.output
 
 
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_a_file_that_skips_itself_leaves_no_verdict(tmp_path: Path, options: tuple[str, ...]) -> None:
+    folder = project(tmp_path, GO)
+    (folder / "checks" / "test_skips.py").write_text("import pytest\npytest.skip('x', allow_module_level=True)\n")
+    finished = run(folder, "-m", "not daily", *options)
+    assert finished.status == 1
+    assert not (finished.folder / "verdict.json").exists()
+
+
 DEADLY = """
 @check(2, "Dies", criterion="should", area="database")
 def test_die():
