@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Protocol
 
 import pytest
 
@@ -18,8 +19,14 @@ STALE = LogAllowance("socket hang up", "the balancer", date(2026, 1, 30))
 VALID = LogAllowance("Socket hang up after 12 s", "the balancer", date(2026, 1, 31))
 
 
+class Judging(Protocol):
+    """Writes a log and gives what the check says of it."""
+
+    def __call__(self, *lines: str, settings: Settings | None = None) -> Outcome: ...
+
+
 @pytest.fixture
-def judged(read: Reader) -> object:
+def judged(read: Reader) -> Judging:
     """Writes a log and gives what the check says of it."""
 
     def judging(*lines: str, settings: Settings | None = None) -> Outcome:
@@ -28,13 +35,6 @@ def judged(read: Reader) -> object:
         return judge(check_06, decode(encode(evidence)), function_log="functions")
 
     return judging
-
-
-class Judging:
-    """The type of the fixture ``judged``."""
-
-    def __call__(self, *lines: str, settings: Settings | None = None) -> Outcome:
-        raise NotImplementedError
 
 
 def test_entries_without_errors_pass(judged: Judging) -> None:

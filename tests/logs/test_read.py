@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -209,8 +210,7 @@ def _loop(path: Path) -> Path:
         (_loop, "too many levels of symbolic links"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_an_error(make: object, reason: str, tmp_path: Path) -> None:
-    assert callable(make)
+def test_a_file_that_cannot_be_read_is_an_error(make: Callable[[Path], Path], reason: str, tmp_path: Path) -> None:
     path = make(tmp_path)
     assert read_logs(Settings(), Access(log_file=str(path)), NOW) == Gap(
         Status.ERROR,
