@@ -115,6 +115,7 @@ PERSONAL = re.compile(
             # Round numbers and the largest of 32 bits are limits and settings.
             r"(?<![+\d])(?:[1-9]\d{0,3}0{5,}|214748364[78]|429496729[56])(?!\d)",
             rf"\b(?:{_COUNTED})[\"']?[ =:#]{{1,2}}\d+(?![\d ]*\d)",
+            r"\bseed\b[\w ]{0,40}[ =:#]{1,2}\d{1,10}(?!\d)",
             r"(?<=://)[\w.%-]+@)",
             r"(?P<email>(?<![\w.+%-])[\w.+%-]{1,256}(?:@|%40)[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b)",
             # International, with its prefix: any grouping.

@@ -131,6 +131,7 @@ def test_personal_data_is_masked(text: str, expected: str) -> None:
         "got 401, 401, 200 in 12.5 s; 40 of 40 forgeries were refused",
         "*/5 * * * * and 0 0 1 * *",
         "postgresql://… and postgresql... are no secrets",
+        "seed of the generated requests: 1298273752; repeat with --seed 1298273752",
         "allure@3.18.0, actions/checkout@v4.1.0",
         "postgresql is not the word, nor is postgres_fdw; ab stays in prose",
     ],
