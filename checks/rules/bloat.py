@@ -1,0 +1,87 @@
+"""Rules of check 12 about tables: dead tuples are few, or a small share of their table."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from checks.judge import Cell, Judge
+from checks.rules.words import clock, counted
+from fixtures.catalogue import MIGRATE, Catalogue
+from fixtures.settings.model import Settings
+from fixtures.table_statistics import TablesStatistics, TableStatistics, measured_tables
+
+OTHERS = "other-tables"
+"""Case of the tables that have none of their own."""
+
+
+def tables_of(
+    judge: Judge, case: str, statistics: TablesStatistics, catalogue: Catalogue, settings: Settings
+) -> tuple[TableStatistics, ...]:
+    """What holds the rows of a case's table, which must be there; of the other tables, those with dead tuples."""
+    if case == OTHERS:
+        others = statistics.beside(measured_tables(settings))
+        judge.finds(f"{counted(len(others), 'other table')} with more dead tuples than a case of its own allows")
+        return others
+    schema = settings.names.schema
+    relation = catalogue.relation(case, schema)
+    there = relation is not None and relation.is_table
+    judge.requires(there, catalogue.what_is_missing(case, schema), advice=MIGRATE)
+    return statistics.of(case) if there else ()
+
+
+def tables_are_not_bloated(
+    judge: Judge, tables: tuple[TableStatistics, ...], statistics: TablesStatistics, settings: Settings
+) -> None:
+    """Require of each table, and of each partition, that its dead tuples are few or a small share."""
+    if not statistics.tracking:
+        judge.cannot_tell(
+            "dead tuples are not known: the server does not count (track_counts is off)", "track_counts"
+        )
+        return
+    many, share = settings.thresholds.dead_tuples, settings.thresholds.dead_tuples_percent
+    bloated = [table for table in tables if table.dead > many and _dead_percent(table) > Fraction(share)]
+    judge.requires(
+        not bloated,
+        "; ".join(_in_words(table) for table in bloated),
+        expected=f"at most {many} dead tuples in a table, or at most {share:g} % of it",
+        why="every scan reads the dead tuples too, and the table grows",
+        advice=f"VACUUM (ANALYZE) {', '.join(table.name for table in bloated)}; check 14 tells why auto-vacuum "
+        "did not come",
+    )
+    for table in tables:
+        if not table.counted:
+            judge.cannot_tell(
+                f"dead tuples of {table.name} are not known: its counters were set back {_when(statistics)}and it "
+                "was not analysed since",
+                f"ANALYZE {table.name}",
+            )
+
+
+def _dead_percent(table: TableStatistics) -> Fraction:
+    return Fraction(100 * table.dead, max(table.live + table.dead, 1))
+
+
+def _in_words(table: TableStatistics) -> str:
+    return (
+        f"{table.name}: {table.dead} dead tuples beside {table.live} live ones ({float(_dead_percent(table)):.1f} %), "
+        f"last vacuumed: {clock(table.vacuumed_at) if table.vacuumed_at else 'never'}"
+    )
+
+
+def _when(statistics: TablesStatistics) -> str:
+    return f"at {clock(statistics.reset_at)} " if statistics.reset_at else ""
+
+
+def dead_by_table(tables: tuple[TableStatistics, ...]) -> list[dict[str, Cell]]:
+    """Dead and live tuples, most dead first, for the report."""
+    ordered = sorted(tables, key=lambda table: (-table.dead, table.name))
+    return [
+        {
+            "table": table.name,
+            "dead tuples": table.dead,
+            "live tuples": table.live,
+            "last vacuumed": clock(table.vacuumed_at) if table.vacuumed_at else "never",
+            "last analysed": clock(table.analysed_at) if table.analysed_at else "never",
+        }
+        for table in ordered
+    ]

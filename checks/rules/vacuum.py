@@ -1,0 +1,245 @@
+"""Rules of check 14: auto-vacuum is on, set as the contract wants it, and comes when it is due.
+
+The trigger points are computed as ``relation_needs_vacanalyze()`` of the server's version does it; see
+https://www.postgresql.org/docs/current/routine-vacuuming.html#AUTOVACUUM
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from checks.judge import Cell, Judge
+from checks.rules.words import ago, clock, duration
+from fixtures.catalogue import MIGRATE, Catalogue
+from fixtures.settings.model import Settings
+from fixtures.table_statistics import TablesStatistics, TableStatistics
+
+SERVER = "server"
+"""Case of the settings that hold for the whole server."""
+
+WHY = "tables grow and slow down, and in the end the server refuses writes to avoid a wraparound"
+DEFAULTS = {
+    "autovacuum_vacuum_threshold": 50.0,
+    "autovacuum_vacuum_scale_factor": 0.2,
+    "autovacuum_vacuum_insert_threshold": 1000.0,
+    "autovacuum_vacuum_insert_scale_factor": 0.2,
+    "autovacuum_vacuum_max_threshold": -1.0,
+    "autovacuum_analyze_threshold": 50.0,
+    "autovacuum_analyze_scale_factor": 0.1,
+}
+"""What counts where the server does not tell a setting, as versions that do not have it do."""
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A reason for which auto-vacuum comes, and how far the table is from it."""
+
+    work: str
+    """``vacuum`` or ``analyze``."""
+    what: str
+    count: int
+    point: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the count is past the point, so that auto-vacuum is due."""
+        return self.count > self.point
+
+
+def triggers(table: TableStatistics, server: Mapping[str, str]) -> tuple[Trigger, ...]:
+    """The trigger points of a table, by its storage parameters and the server's settings.
+
+    Args:
+        table: counters and storage parameters.
+        server: settings of the server by name, in the units of ``pg_settings``.
+    """
+
+    def setting(name: str) -> float:
+        return in_force(table, server, f"autovacuum_{name}")
+
+    rows = max(table.estimated_rows, 0.0)
+    dead = setting("vacuum_threshold") + setting("vacuum_scale_factor") * rows
+    highest = setting("vacuum_max_threshold")
+    found = [
+        Trigger("vacuum", "dead tuples", table.dead, min(dead, highest) if highest >= 0 else dead),
+        Trigger(
+            "analyze",
+            "changed rows",
+            table.changed,
+            setting("analyze_threshold") + setting("analyze_scale_factor") * rows,
+        ),
+    ]
+    inserts = setting("vacuum_insert_threshold")
+    if inserts >= 0:
+        point = inserts + setting("vacuum_insert_scale_factor") * rows * _unfrozen(table)
+        found.append(Trigger("vacuum", "inserted rows", table.inserted, point))
+    return tuple(found)
+
+
+def in_force(table: TableStatistics, server: Mapping[str, str], name: str) -> float:
+    """The value of a setting that holds for a table: its own storage parameter, else the server's."""
+    return float(table.options.get(name) or server.get(name) or DEFAULTS[name])
+
+
+def _unfrozen(table: TableStatistics) -> float:
+    """Share of the pages that are not frozen, by which PostgreSQL 18 lowers the insert trigger; 1 before."""
+    if not table.frozen_pages or table.pages <= 0:
+        return 1.0
+    return 1.0 - min(table.frozen_pages, table.pages) / table.pages
+
+
+def server_is_set(judge: Judge, catalogue: Catalogue) -> None:
+    """Require that the server runs auto-vacuum and counts what it needs to know when."""
+    for name in ("autovacuum", "track_counts"):
+        value = catalogue.settings.get(name)
+        if value is None:
+            judge.cannot_tell(f"role {catalogue.role} does not see the setting {name}", "GRANT pg_monitor")
+            continue
+        judge.requires(
+            value == "on",
+            f"{name} is {value}",
+            expected="on",
+            why=WHY,
+            advice=f"set {name} to on (ALTER SYSTEM, or the platform's database settings) and reload",
+        )
+    if catalogue.in_recovery:
+        judge.cannot_tell("this server is a standby, where auto-vacuum never runs", "the primary's address")
+    judge.finds(
+        f"autovacuum_naptime {catalogue.settings.get('autovacuum_naptime')} s, "
+        f"autovacuum_max_workers {catalogue.settings.get('autovacuum_max_workers')}"
+    )
+
+
+def table_holds_rows(
+    judge: Judge, name: str, statistics: TablesStatistics, catalogue: Catalogue, settings: Settings
+) -> tuple[TableStatistics, ...]:
+    """Require that a hot table is there; give back what holds its rows, and its successor's."""
+    schema = settings.names.schema
+    relation = catalogue.relation(name, schema)
+    if not judge.requires(
+        relation is not None and relation.is_table, catalogue.what_is_missing(name, schema), advice=MIGRATE
+    ):
+        return ()
+    tables = statistics.of(name) + statistics.of(f"{name}_new")
+    judge.requires(
+        bool(tables),
+        f"{name} is partitioned and has no partition",
+        why="no row can be written",
+        advice="SELECT create_wa_events_partition(), and create the partitions of this and the next months",
+    )
+    return tables
+
+
+def settings_are_in_force(
+    judge: Judge, tables: tuple[TableStatistics, ...], catalogue: Catalogue, settings: Settings
+) -> None:
+    """Require that each table, and each partition, carries the contract's settings, and is not left out."""
+    for table in tables:
+        wanted = {name: float(value) for name, value in asdict(settings.vacuum).items()}
+        wrong = {
+            name: found
+            for name, value in wanted.items()
+            if (found := _found(table, catalogue, name)) is None or found[0] != value
+        }
+        fix = ", ".join(f"{name} = {wanted[name]:g}" for name in wrong)
+        judge.requires(
+            not wrong,
+            f"{table.name}: " + ", ".join(_deviation(name, found) for name, found in wrong.items()),
+            expected=fix,
+            why="the table is vacuumed and analysed too seldom for its traffic; a new partition inherits nothing",
+            advice=f"ALTER TABLE {table.name} SET ({fix})",
+        )
+        for options, which in ((table.options, ""), (table.toast_options, "toast.")):
+            judge.requires(
+                _is_on(options.get("autovacuum_enabled", "on")),
+                f"auto-vacuum is disabled on {'the TOAST table of ' if which else ''}{table.name}",
+                expected="auto-vacuum on every hot table",
+                why=WHY,
+                advice=f"ALTER TABLE {table.name} RESET ({which}autovacuum_enabled)",
+            )
+
+
+def _found(table: TableStatistics, catalogue: Catalogue, name: str) -> tuple[float, str] | None:
+    """A setting's value in force, and whose it is; None where it cannot be told."""
+    for source, values in (("its own", table.options), ("the server's", catalogue.settings)):
+        if name in values:
+            return float(values[name]), source
+    return None
+
+
+def _deviation(name: str, found: tuple[float, str] | None) -> str:
+    return f"{name} not known" if found is None else f"{name} is {found[0]:g} ({found[1]})"
+
+
+def _is_on(value: str) -> bool:
+    """A boolean storage parameter as Postgres reads it: any unique beginning of its words."""
+    text = value.strip().lower()
+    return text in ("on", "1") or "true".startswith(text) or "yes".startswith(text)
+
+
+def vacuum_comes_when_due(
+    judge: Judge,
+    tables: tuple[TableStatistics, ...],
+    statistics: TablesStatistics,
+    catalogue: Catalogue,
+    settings: Settings,
+) -> None:
+    """Require that each table past a trigger point was vacuumed or analysed within a day, or is being vacuumed."""
+    allowed = timedelta(seconds=settings.windows.vacuum_seconds)
+    now = catalogue.read_at
+    for table in tables:
+        if not table.counted or not statistics.tracking:
+            judge.cannot_tell(
+                f"whether {table.name} is past its trigger point is not known: its counters were set back",
+                f"ANALYZE {table.name}",
+            )
+            continue
+        for trigger in triggers(table, catalogue.settings):
+            last = table.vacuumed_at if trigger.work == "vacuum" else table.analysed_at
+            late = trigger.passed and not (last is not None and now - last <= allowed)
+            if late and not table.being_vacuumed and not statistics.sees_vacuums:
+                judge.cannot_tell(
+                    f"{_past(table, trigger, last, now)}; whether it is being vacuumed is hidden from role "
+                    f"{catalogue.role}",
+                    f"GRANT pg_read_all_stats TO {catalogue.role}",
+                )
+                continue
+            judge.requires(
+                not late or table.being_vacuumed,
+                _past(table, trigger, last, now) + _young(catalogue, allowed),
+                expected=f"a {trigger.work} within {duration(allowed)} of passing the trigger point",
+                why=WHY,
+                advice=f"{'VACUUM' if trigger.work == 'vacuum' else 'ANALYZE'} {table.name}; then look for what "
+                "holds auto-vacuum back: locks, idle transactions, too few workers",
+            )
+
+
+def _past(table: TableStatistics, trigger: Trigger, last: datetime | None, now: datetime) -> str:
+    word = "vacuumed" if trigger.work == "vacuum" else "analysed"
+    when = f"last {word} {ago(now, last)}" if last else f"never {word}"
+    return (
+        f"{table.name} has {trigger.count} {trigger.what}, past its trigger point of {trigger.point:.0f}, {when}"
+    )
+
+
+def _young(catalogue: Catalogue, allowed: timedelta) -> str:
+    up = catalogue.read_at - catalogue.started_at
+    return f" (the server was started {duration(up)} ago)" if up < allowed else ""
+
+
+def by_table(tables: tuple[TableStatistics, ...], catalogue: Catalogue) -> list[dict[str, Cell]]:
+    """Counts and trigger points of each table, for the report."""
+    return [
+        {
+            "table": table.name,
+            **{
+                f"{trigger.what} / trigger": f"{trigger.count} / {trigger.point:.0f}"
+                for trigger in triggers(table, catalogue.settings)
+            },
+            "last vacuumed": clock(table.vacuumed_at) if table.vacuumed_at else "never",
+            "last analysed": clock(table.analysed_at) if table.analysed_at else "never",
+        }
+        for table in tables
+    ]

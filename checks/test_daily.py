@@ -1,0 +1,113 @@
+"""Daily checks, a day after a deployment (checklist: checks 9 to 14)."""
+
+from __future__ import annotations
+
+import pytest
+
+from checks.checklist import check
+from checks.judge import Judge
+from checks.rules import bloat, breakers, partitions, performance, queue, reconciliation, vacuum
+from fixtures.accepted import AcceptedMessages
+from fixtures.breakers import CircuitBreakers
+from fixtures.catalogue import Catalogue
+from fixtures.history import DatabaseHistory
+from fixtures.partitions import Partitioning
+from fixtures.performance import DatabaseLoad
+from fixtures.queue import DlqQueue
+from fixtures.reconciliation import MessageFates
+from fixtures.settings import Settings
+from fixtures.table_statistics import TablesStatistics
+
+pytestmark = pytest.mark.daily
+
+performance_normal = check(12, "Database performance normal", criterion="should", area="database")
+
+
+@check(9, "DLQ is processing entries", criterion="should", area="reliability")
+def test_dlq_is_processing(dlq_queue: DlqQueue, settings: Settings, judge: Judge) -> None:
+    judge.expects("Entries of the DLQ are retried when they are due, none is stuck, and the processor runs.")
+    judge.shows("DLQ entries of the last day by status", queue.by_status(dlq_queue))
+    queue.no_entry_is_in_trouble(judge, dlq_queue)
+    queue.backlog_is_small(judge, dlq_queue, settings)
+    queue.due_entries_advance(judge, dlq_queue, settings)
+    queue.processor_runs(judge, dlq_queue, settings)
+    judge.draws("dlq-entries")
+
+
+@check(10, "No message loss incidents", criterion="should", area="reliability")
+def test_no_message_is_lost(
+    message_fates: MessageFates, accepted_messages: AcceptedMessages, settings: Settings, judge: Judge
+) -> None:
+    judge.expects("Each inbound message of the last day is processed, or on its way through the DLQ.")
+    judge.shows("Messages without a processed row", reconciliation.by_outcome(message_fates))
+    reconciliation.everything_can_be_followed(judge, message_fates)
+    reconciliation.nothing_is_lost(judge, message_fates)
+    reconciliation.accepted_requests_are_recorded(judge, accepted_messages, message_fates, settings)
+    judge.draws("messages")
+
+
+@check(11, "Circuit breaker not stuck in OPEN state", criterion="should", area="reliability")
+def test_circuit_breakers_are_closed(circuit_breakers: CircuitBreakers, settings: Settings, judge: Judge) -> None:
+    judge.expects("Each circuit breaker is closed, or closes within five minutes.")
+    judge.shows("Circuit breakers", breakers.by_service(circuit_breakers))
+    breakers.events_can_be_ordered(judge, circuit_breakers)
+    if breakers.something_tells(judge, circuit_breakers):
+        breakers.recorded_breakers_are_closed(judge, circuit_breakers, settings)
+        breakers.reported_breakers_are_closed(judge, circuit_breakers)
+
+
+@performance_normal
+def test_database_is_not_overloaded(
+    database_aspect: str,
+    database_load: DatabaseLoad,
+    database_history: DatabaseHistory,
+    settings: Settings,
+    judge: Judge,
+) -> None:
+    judge.expects(f"The database shows no sign of overload: {database_aspect.replace('-', ' ')}.")
+    performance.ASPECTS[database_aspect](judge, database_load, database_history, settings)
+
+
+@performance_normal
+def test_table_is_not_bloated(
+    measured_table: str,
+    table_statistics: TablesStatistics,
+    catalogue: Catalogue,
+    settings: Settings,
+    judge: Judge,
+) -> None:
+    judge.expects(f"Dead tuples of {measured_table.replace('-', ' ')} are few, or a small share.")
+    tables = bloat.tables_of(judge, measured_table, table_statistics, catalogue, settings)
+    bloat.tables_are_not_bloated(judge, tables, table_statistics, settings)
+    judge.shows("Dead and live tuples", bloat.dead_by_table(tables))
+    judge.draws("dead-tuples")
+
+
+@check(13, "Partition creation working (if enabled)", criterion="nice", area="database")
+def test_partitions_are_created(partitioning: Partitioning, settings: Settings, judge: Judge) -> None:
+    judge.expects("This month and the next three have their partition, and rows go where they belong.")
+    table = partitions.enabled_table(judge, partitioning)
+    if table is None:
+        return
+    own = partitioning.of(table.name)
+    judge.shows(f"Partitions of {table.name}", partitions.by_partition(own))
+    partitions.is_the_one_in_use(judge, table, partitioning, settings)
+    if partitions.is_ranged_by_time(judge, table):
+        partitions.months_have_partitions(judge, own, table.name, partitioning.read_at, settings)
+        partitions.nothing_is_astray(judge, table)
+        partitions.nothing_is_past_retention(judge, own, partitioning.read_at, settings)
+
+
+@check(14, "Auto-vacuum running", criterion="should", area="database")
+def test_auto_vacuum_runs(
+    vacuumed: str, table_statistics: TablesStatistics, catalogue: Catalogue, settings: Settings, judge: Judge
+) -> None:
+    if vacuumed == vacuum.SERVER:
+        judge.expects("Auto-vacuum and the counting that it needs are on.")
+        vacuum.server_is_set(judge, catalogue)
+        return
+    judge.expects(f"{vacuumed} carries its auto-vacuum settings and is vacuumed when it is due.")
+    tables = vacuum.table_holds_rows(judge, vacuumed, table_statistics, catalogue, settings)
+    vacuum.settings_are_in_force(judge, tables, catalogue, settings)
+    vacuum.vacuum_comes_when_due(judge, tables, table_statistics, catalogue, settings)
+    judge.shows("Auto-vacuum's trigger points", vacuum.by_table(tables, catalogue))
