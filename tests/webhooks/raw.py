@@ -1,4 +1,4 @@
-"""A server that speaks HTTP by hand, in whatever way a test wants: old, chunked, cut off, endless, or not at all."""
+"""A server that speaks HTTP by hand: old, chunked, cut off, endless, or not HTTP at all."""
 
 from __future__ import annotations
 

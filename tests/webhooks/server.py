@@ -13,6 +13,7 @@ import json
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -141,6 +142,10 @@ class Server:
         self._behaviours: dict[str, Behaviour] = {}
         self._arrivals: dict[str, list[Arrival]] = {}
         self._numbers = 0
+        self._under_way: Counter[str] = Counter()
+        self.most_at_once = 0
+        """The most requests that were under way at once, of all behaviours."""
+        self.most_at_once_by_function: Counter[str] = Counter()
 
     def start(self, **options: Any) -> Server:
         import uvicorn
@@ -198,8 +203,12 @@ class Server:
             scope["client"],
         )
         self._arrivals[found["name"]].append(arrival)
+        self._under_way[arrival.function] += 1
+        self.most_at_once = max(self.most_at_once, self._under_way.total())
+        self.most_at_once_by_function |= self._under_way
         if self.latency_seconds:
             await asyncio.sleep(self.latency_seconds)
+        self._under_way[arrival.function] -= 1
         response = self._behaviours[found["name"]](arrival)
         headers = [(name.encode(), value.encode()) for name, value in response.headers]
         headers.append((b"content-length", str(len(response.body)).encode()))

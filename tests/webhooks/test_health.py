@@ -1,0 +1,262 @@
+"""Deployment steps 2.1 to 2.5 on health endpoints that are healthy, odd, ill, or none at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from checks import test_deploy
+from fixtures.settings.model import Health
+from reports.outcome import Status
+from tests.judging import Outcome
+from tests.webhooks.judging import access_to, not_passed, outcomes, read, settings_for
+from tests.webhooks.server import Arrival, Response, Server, answer, health_of, honest
+
+STEPS = (
+    test_deploy.test_wa_webhook_is_deployed,
+    test_deploy.test_wa_webhook_unified_is_deployed,
+    test_deploy.test_wa_webhook_core_is_deployed,
+    test_deploy.test_dlq_processor_is_deployed,
+)
+HEALTH = test_deploy.test_health_endpoint_is_healthy
+CORE, PROCESSOR = "wa-webhook-core", "dlq-processor"
+STEP_OF = {CORE: "test_wa_webhook_core_is_deployed", PROCESSOR: "test_dlq_processor_is_deployed"}
+
+Behaviour = Callable[[Arrival], Response | None]
+
+
+def judge(server: Server, behaviour: Behaviour, **health: Any) -> dict[str, Outcome]:
+    base_url = server.serve(lambda arrival: behaviour(arrival) or honest(arrival))
+    settings = replace(settings_for(http_request_timeout_seconds=2.0), health=Health(**health))
+    return outcomes(read(settings, access_to(base_url), frozenset({"function_health"})), (*STEPS, HEALTH))
+
+
+def saying(function: str, **changes: Any) -> Behaviour:
+    """A health endpoint that says other things; None takes a key away."""
+
+    def handle(arrival: Arrival) -> Response | None:
+        if not (arrival.is_health and arrival.function == function):
+            return None
+        body = {**health_of(function), **changes}
+        return answer(200, {key: value for key, value in body.items() if value is not None})
+
+    return handle
+
+
+def answering(function: str, response: Response) -> Behaviour:
+    return lambda arrival: response if arrival.is_health and arrival.function == function else None
+
+
+def test_healthy_functions_pass(server: Server) -> None:
+    judged = judge(server, lambda arrival: None)
+    assert not_passed(judged) == {}
+    assert len(judged) == 8
+    statement = judged["test_wa_webhook_core_is_deployed"].judge
+    assert statement is not None
+    assert statement.findings == ["wa-webhook-core answers, version 2.1.0"]
+
+
+HTML = Response(200, b"<html>Welcome to nginx</html>", [("content-type", "text/html; charset=utf-8")])
+BOOT_ERROR = answer(503, {"code": "BOOT_ERROR", "message": "Function failed to start"}, sb_error_code="BOOT_ERROR")
+NOT_FOUND = answer(404, {"code": "NOT_FOUND", "message": "Requested function was not found"})
+GATEWAY = answer(401, {"code": 401, "message": "Missing authorization header"})
+
+ILL: Mapping[str, tuple[str, Behaviour, str]] = {
+    "degraded": (CORE, saying(CORE, status="degraded"), "says that its status is degraded"),
+    "unhealthy": (CORE, saying(CORE, status="unhealthy"), "says that its status is unhealthy"),
+    "status in capitals": (CORE, saying(CORE, status="OK"), "says that its status is OK"),
+    "no status": (CORE, saying(CORE, status=None), "tells no status"),
+    "no service": (CORE, saying(CORE, service=None), "names no service"),
+    "empty object": (CORE, answering(CORE, answer(200, {})), "tells no status"),
+    "503 of its own": (
+        CORE,
+        answering(CORE, answer(503, {"status": "unhealthy", "service": CORE})),
+        "GET wa-webhook-core/health answered 503: unhealthy",
+    ),
+    "database down": (
+        CORE,
+        saying(CORE, checks={"database": "disconnected", "latency": "9ms"}),
+        "names a dependency as down: checks.database: disconnected",
+    ),
+    "check that is false": (CORE, saying(CORE, checks={"database": False}), "checks.database: false"),
+    "check in an object": (CORE, saying(CORE, checks={"cache": {"status": "down"}}), "checks.cache: down"),
+    "microservice down": (
+        CORE,
+        saying(CORE, microservices={"wa-webhook-jobs": False, "wa-webhook-mobility": True}),
+        "microservices.wa-webhook-jobs: false",
+    ),
+    "stale": (
+        CORE,
+        saying(CORE, timestamp=(datetime.now(UTC) - timedelta(hours=2)).isoformat()),
+        "two health answers of wa-webhook-core bring the same timestamp, 7200 s old",
+    ),
+}
+"""What fails step 2.5 only: function, behaviour, and what a person has to read."""
+
+
+@pytest.mark.parametrize(("function", "behaviour", "words"), ILL.values(), ids=ILL)
+def test_ill_function_fails_step_5_only(server: Server, function: str, behaviour: Behaviour, words: str) -> None:
+    judged = judge(server, behaviour)
+    found = not_passed(judged)
+    assert found.pop(function) is Status.FAILED
+    assert found in ({}, {STEP_OF[function]: Status.UNPROVEN})
+    assert words in judged[function].reason
+
+
+ABSENT: Mapping[str, tuple[Behaviour, str]] = {
+    "html": (answering(CORE, HTML), "200 with text/html came from the address of wa-webhook-core"),
+    "boot error": (answering(CORE, BOOT_ERROR), "Supabase's gateway answered in place of wa-webhook-core: 503"),
+    "not found": (answering(CORE, NOT_FOUND), "Supabase's gateway answered in place of wa-webhook-core: 404"),
+    "gateway's 401": (answering(CORE, GATEWAY), "(Missing authorization header)"),
+    "other service": (
+        saying(CORE, service="wa-webhook"),
+        "at the address of wa-webhook-core answers service wa-webhook",
+    ),
+    "resource limit": (answering(CORE, Response(546, b"limit")), "546 with a body of no type"),
+    "empty": (answering(CORE, Response(200)), "200 with a body of no type came from the address"),
+    "array": (answering(CORE, answer(200, ["healthy"])), "200 with application/json came from the address"),
+}
+"""What fails the deployment of the function too."""
+
+
+@pytest.mark.parametrize(("behaviour", "words"), ABSENT.values(), ids=ABSENT)
+def test_absent_function_fails_its_step_and_step_5(server: Server, behaviour: Behaviour, words: str) -> None:
+    judged = judge(server, behaviour)
+    assert not_passed(judged) == {CORE: Status.FAILED, STEP_OF[CORE]: Status.FAILED}
+    assert words in judged[CORE].reason
+    assert words in judged[STEP_OF[CORE]].reason
+
+
+def test_health_route_that_runs_a_pass_fails(server: Server) -> None:
+    judged = judge(server, answering(PROCESSOR, answer(200, {"success": True, "processed": 4})))
+    assert judged[PROCESSOR].status is Status.FAILED
+    assert "answered with the report of a processing pass (processed: 4)" in judged[PROCESSOR].reason
+
+
+def test_pass_that_reports_nothing_but_success_fails(server: Server) -> None:
+    judged = judge(server, answering(PROCESSOR, answer(200, {"success": True, "message": "nothing to do"})))
+    assert "answered with the report of a processing pass (success: true)" in judged[PROCESSOR].reason
+
+
+def counting(*stats: dict[str, int]) -> Behaviour:
+    """A processor whose answers bring these figures, one after the other."""
+    left = list(stats)
+
+    def handle(arrival: Arrival) -> Response | None:
+        if not (arrival.is_health and arrival.function == PROCESSOR):
+            return None
+        return answer(200, {**health_of(PROCESSOR), "stats": left.pop(0)})
+
+    return handle
+
+
+def test_health_route_that_works_behind_a_healthy_answer_fails(server: Server) -> None:
+    behaviour = counting({"pending": 4, "reprocessed": 10}, {"pending": 0, "reprocessed": 14})
+    judged = judge(server, behaviour)
+    assert not_passed(judged) == {PROCESSOR: Status.FAILED}
+    assert (
+        "between two GETs of dlq-processor/health entries were processed: pending 4 → 0, reprocessed 10 → 14"
+        in judged[PROCESSOR].reason
+    )
+
+
+@pytest.mark.parametrize(
+    "stats",
+    [
+        ({"pending": 3}, {"pending": 4}),
+        ({"pending": 4, "failed": 1}, {"pending": 3, "failed": 1}),
+        ({"pending": 1, "reprocessed": 1}, {"pending": 2, "reprocessed": 2}),
+    ],
+    ids=["a message came in", "somebody discarded one", "both grew"],
+)
+def test_figures_that_change_by_themselves_pass(
+    server: Server, stats: tuple[dict[str, int], dict[str, int]]
+) -> None:
+    assert not_passed(judge(server, counting(*stats))) == {}
+
+
+def test_function_that_is_up_every_other_time_fails(server: Server) -> None:
+    seen: list[int] = []
+
+    def handle(arrival: Arrival) -> Response | None:
+        if not (arrival.is_health and arrival.function == CORE):
+            return None
+        seen.append(1)
+        return answer(500, {}) if len(seen) == 2 else None
+
+    judged = judge(server, handle)
+    assert not_passed(judged) == {CORE: Status.FAILED}
+    assert "asked again, wa-webhook-core answered 500 instead of 200" in judged[CORE].reason
+
+
+def starting(failures: int, response: Response) -> Behaviour:
+    seen: list[int] = []
+
+    def handle(arrival: Arrival) -> Response | None:
+        if not (arrival.is_health and arrival.function == CORE):
+            return None
+        seen.append(1)
+        return response if len(seen) <= failures else None
+
+    return handle
+
+
+def test_cold_start_is_waited_for_and_told(server: Server) -> None:
+    judged = judge(server, starting(2, BOOT_ERROR))
+    assert not_passed(judged) == {}
+    statement = judged[CORE].judge
+    assert statement is not None
+    assert "wa-webhook-core was starting: tried again after 503, then 503" in statement.findings
+
+
+def test_cold_start_that_does_not_end_fails(server: Server) -> None:
+    assert not_passed(judge(server, starting(3, BOOT_ERROR)))[CORE] is Status.FAILED
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [answer(500, {}), answer(503, {"status": "unhealthy", "service": CORE}), HTML],
+    ids=["500", "own 503", "html"],
+)
+def test_wrong_answer_is_not_tried_away(server: Server, wrong: Response) -> None:
+    assert not_passed(judge(server, starting(1, wrong)))[CORE] is Status.FAILED
+
+
+def test_dependency_that_may_be_down_is_excused_and_told(server: Server) -> None:
+    behaviour = saying(CORE, checks={"database": "connected", "cache": "down"})
+    for name in ("cache", "checks.cache"):
+        judged = judge(server, behaviour, may_be_down=(name,))
+        assert not_passed(judged) == {}
+        statement = judged[CORE].judge
+        assert statement is not None
+        assert f"{CORE} names checks.cache: down, which health.may_be_down excuses" in statement.findings
+
+
+@pytest.mark.parametrize("breakers", [{"meta": "OPEN"}, {"meta": {"state": "half-open"}}])
+def test_open_breaker_is_told_and_fails_where_the_settings_say_so(
+    server: Server, breakers: dict[str, Any]
+) -> None:
+    behaviour = saying(CORE, circuitBreakers=breakers)
+    told = judge(server, behaviour)
+    assert not_passed(told) == {}
+    statement = told[CORE].judge
+    assert statement is not None
+    assert any("circuit breaker meta is " in finding for finding in statement.findings)
+    assert not_passed(judge(server, behaviour, open_breakers_fail=True)) == {CORE: Status.FAILED}
+
+
+def test_fewer_webhooks_than_steps_are_not_applicable(server: Server) -> None:
+    evidence = read(settings_for("wa-webhook"), access_to(server.serve(honest)), frozenset({"function_health"}))
+    found = not_passed(outcomes(evidence, STEPS))
+    assert set(found.values()) == {Status.NOT_APPLICABLE}
+    assert len(found) == 2
+
+
+def test_no_certificate_is_asked_of_plain_http(server: Server) -> None:
+    evidence = read(settings_for("wa-webhook"), access_to(server.serve(honest)), frozenset({"function_health"}))
+    judged = outcomes(evidence, (test_deploy.test_certificate_is_good,))
+    assert not_passed(judged) == {"test_certificate_is_good": Status.NOT_APPLICABLE}

@@ -1,0 +1,93 @@
+"""What got in is narrowed down to what a person can repeat: one header, one small body, one command."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from fixtures.webhooks.model import ForgeryProbe
+from tests.webhooks.judging import FORGERIES, access_to, outcomes, read, settings_for
+from tests.webhooks.server import SECRET, Arrival, Response, Server, answer, honest
+from tests.webhooks.vices import VICES, believes
+
+NEEDS = frozenset({"webhook_probes"})
+
+
+def probe(server: Server, behaviour: object, kind: str, budget: int = 60) -> ForgeryProbe:
+    base_url = server.serve(lambda arrival: behaviour(arrival) or honest(arrival))  # type: ignore[operator]
+    settings = settings_for("wa-webhook", http_requests_per_endpoint=budget)
+    evidence = read(settings, access_to(base_url), NEEDS)
+    found = evidence.pieces["webhook_probes"].endpoints[0].forgery(kind)
+    assert isinstance(found, ForgeryProbe)
+    return found
+
+
+def test_large_body_is_shrunk_towards_the_smallest_that_gets_in(server: Server) -> None:
+    def open_from_3000(arrival: Arrival) -> Response | None:
+        return answer(200, {}) if arrival.is_delivery and len(arrival.body) >= 3000 else None
+
+    found = probe(server, open_from_3000, "generated").attempts
+    sizes = [int(re.findall(r"\(long, (\d+) bytes\)", one.what)[0]) for one in found if one.outcome == "200"]
+    assert 3000 <= sizes[0] <= min(sizes)
+    assert sizes[0] < 4200
+    assert found[0].what.endswith("no signature")
+    assert found[0].curl.endswith(f"--data-binary @FILE  # FILE: a body of {sizes[0]} bytes")
+
+
+def test_small_forgery_is_shown_whole(server: Server) -> None:
+    def opens_to_arrays(arrival: Arrival) -> Response | None:
+        return answer(200, {}) if arrival.is_delivery and arrival.body.startswith(b"[") else None
+
+    found = probe(server, opens_to_arrays, "generated").attempts[0]
+    assert re.fullmatch(
+        r"curl -i -X POST http://127\.0\.0\.1:\d+/b\d+/functions/v1/wa-webhook "
+        r"-H 'content-type: application/json' --data-binary '\[[^']{0,30}\]'",
+        found.curl,
+    ), found.curl
+
+
+def test_right_signatures_are_not_shown(server: Server) -> None:
+    found = probe(server, VICES["compares-eight-digits"].make(), "bit-flipped").attempts[0]
+    assert "-H 'x-hub-signature-256: <the right signature, its last bit flipped>'" in found.curl
+    assert "sha256=" not in found.curl
+
+
+def test_wrong_signatures_are_shown(server: Server) -> None:
+    found = probe(server, VICES["verifies-with-an-empty-secret"].make(), "guessed-secret").attempts[0]
+    assert re.search("x-hub-signature-256: sha256=[0-9a-f]{64}", found.curl)
+
+
+@pytest.mark.parametrize(("header", "value"), [("x-envoy-internal", "1"), ("x-hub-signature-verified", "true")])
+def test_one_header_of_many_is_named(server: Server, header: str, value: str) -> None:
+    kind = "internal-headers" if header == "x-envoy-internal" else "debug-headers"
+    found = [one for one in probe(server, believes(header, value), kind).attempts if one.outcome == "200"]
+    assert [one.what for one in found] == [f"{header}: {value}; no signature"]
+    assert f"-H '{header}: {value}'" in found[0].curl
+
+
+def test_two_headers_of_two_kinds_are_both_named(server: Server) -> None:
+    one, other = believes("x-debug", "true"), believes("x-forwarded-for", "127.0.0.1")
+    base_url = server.serve(lambda arrival: one(arrival) or other(arrival) or honest(arrival))
+    judged = outcomes(read(settings_for("wa-webhook"), access_to(base_url), NEEDS), (FORGERIES,))
+    assert "(x-debug: true; no signature)" in judged["wa-webhook-debug-headers"].reason
+    assert "(x-forwarded-for: 127.0.0.1; no signature)" in judged["wa-webhook-proxy-headers"].reason
+    assert judged["wa-webhook-retry-headers"].status == "passed"
+
+
+def test_too_many_headers_for_a_server_are_sent_in_parts(server: Server) -> None:
+    def few_headers(arrival: Arrival) -> Response | None:
+        return answer(431, {}) if len(arrival.headers) > 30 else None
+
+    base_url = server.serve(lambda arrival: few_headers(arrival) or honest(arrival))
+    judged = outcomes(read(settings_for("wa-webhook"), access_to(base_url), NEEDS), (FORGERIES,))
+    assert {one.status for one in judged.values()} == {"passed"}
+
+
+def test_answer_that_tells_a_secret_is_masked_in_the_evidence(server: Server) -> None:
+    for name, kind in (("tells-the-secret", "no-json"), ("tells-the-expected-signature", "extended")):
+        found = probe(server, VICES[name].make(), kind).attempts[0]
+        assert found.answer is not None
+        assert "***" in found.answer.body
+        assert SECRET not in found.answer.body
+        assert not re.search("[0-9a-f]{64}", found.answer.body)

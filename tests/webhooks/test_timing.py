@@ -1,0 +1,79 @@
+"""The measurement of ``--timing``: it sees a comparison that leaks, and it never judges."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from fixtures.webhooks.model import Timing
+from fixtures.webhooks.timing import PAIRS, sign_test, summary
+from tests.webhooks.judging import FORGERIES, access_to, not_passed, outcomes, read, settings_for
+from tests.webhooks.server import Arrival, Response, Server, honest
+
+
+def measured(server: Server, behaviour: object, **access: object) -> tuple[Timing | None, str]:
+    base_url = server.serve(behaviour)  # type: ignore[arg-type]
+    settings = settings_for("wa-webhook")
+    settings = replace(settings, probes=replace(settings.probes, timing=True))
+    evidence = read(settings, replace(access_to(base_url), **access), frozenset({"webhook_probes"}))  # type: ignore[arg-type]
+    judged = outcomes(evidence, (FORGERIES,))
+    statement = judged["wa-webhook-bit-flipped"].judge
+    assert statement is not None
+    if not access:
+        assert not_passed(judged) == {}
+    found = evidence.pieces["webhook_probes"].endpoints[0].timing
+    return found, "; ".join(statement.findings)
+
+
+def test_leak_is_measured_and_not_judged(server: Server) -> None:
+    def leaks(arrival: Arrival) -> Response:
+        given, right = arrival.signature or "", arrival.right
+        same = next((n for n, (a, b) in enumerate(zip(given, right, strict=False)) if a != b), len(right))
+        if arrival.is_delivery and len(given) == len(right):
+            time.sleep(same * 0.0001)
+        return honest(arrival)
+
+    timing, told = measured(server, leaks)
+    assert timing is not None
+    assert timing.pairs == PAIRS
+    assert timing.median_difference_ms > 3
+    assert timing.interval_ms[0] > 0
+    assert timing.p_value < 0.001
+    assert "a signature wrong in its last digit only was refused +" in told
+    assert told.endswith("not judged")
+
+
+def test_without_the_app_secret_nothing_is_measured(server: Server) -> None:
+    timing, told = measured(server, honest, app_secret=None)
+    assert timing is None
+    assert told == ""
+
+
+def test_pairs_without_refusal_are_counted(server: Server) -> None:
+    assert summary([], failures=60) == Timing(0, 0.0, (0.0, 0.0), 1.0, 60)
+
+
+@pytest.mark.parametrize(
+    ("differences", "p_value"),
+    [
+        ([1.0] * 10, 2 / 1024),
+        ([1.0] * 8 + [-1.0] * 2, 2 * (1 + 10 + 45) / 1024),
+        ([1.0, -1.0] * 20, 1.0),
+        ([0.0] * 5, 1.0),
+    ],
+)
+def test_sign_test_is_exact(differences: list[float], p_value: float) -> None:
+    assert sign_test(differences) == pytest.approx(p_value)
+
+
+def test_interval_holds_the_median_by_ranks() -> None:
+    # For 60 values the ranks are the 22nd from either end (binomial tables, 95 %).
+    found = summary([float(value) for value in range(1, 61)])
+    assert found.median_difference_ms == 30.5
+    assert found.interval_ms == (22.0, 39.0)
+
+
+def test_few_values_give_their_whole_range() -> None:
+    assert summary([3.0, 1.0]).interval_ms == (1.0, 3.0)
