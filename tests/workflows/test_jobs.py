@@ -1,0 +1,279 @@
+"""The jobs' shell steps, run on this machine as GitHub's runner runs them."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import checks
+from fixtures.listing import variables_for
+from fixtures.run import needs_of
+from tests.operations.receiver import SECRET_PATH, Receiver
+from tests.running import variables
+from tests.workflows.expressions import filled, truth
+from tests.workflows.running import INSTALL, checkout, load, run_job
+
+JOBS = load("verify.yml")["jobs"]
+TARGET = "production"
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """Runs the job that names the targets."""
+
+    def running(cadence, target="", may_select_none=False, file=None):
+        folder = checkout(tmp_path)
+        if file is not None:
+            (folder / "deployment.toml").write_text(file)
+        inputs = {"cadence": cadence, "target": target, "may_select_none": may_select_none}
+        return run_job(JOBS["plan"], folder, {"inputs": inputs}, {"Install the suite": INSTALL})
+
+    return running
+
+
+@pytest.fixture
+def verify(tmp_path):
+    """Runs the job that verifies one target."""
+
+    def running(cadence="immediate", secrets=None, instead=None, log=None, **settings):
+        folder = checkout(tmp_path)
+        if log is not None:
+            hook = folder / ".ci" / "fetch-log"
+            hook.write_text(f'#!/bin/sh\ntest "$1" = {TARGET} && cat "$LOG_TOKEN"\n')
+            hook.chmod(0o755)
+        context = {
+            "inputs": {"cadence": cadence, "deployed_at": "", "wait": "0s"},
+            "matrix": {"target": TARGET},
+            "secrets": {"LOG_TOKEN": log} | (secrets or {}),
+            "vars": settings,
+        }
+        commands = {"Install the suite": INSTALL} | (instead or {})
+        return run_job(JOBS["verify"], folder, context, commands), folder / "reports" / "latest"
+
+    return running
+
+
+def leaves(verdict):
+    """A command in the place of the verification, which leaves a verdict and ends as a run with it does."""
+    document = json.dumps({"verdict": verdict, "finished_at": datetime.now(UTC).isoformat()})
+    status = 0 if verdict == "go" else 1
+    return f"mkdir -p reports/latest && echo '{document}' > reports/latest/verdict.json && exit {status}"
+
+
+def test_the_plan_names_the_targets(plan):
+    """Its outputs are the matrix of the job that verifies."""
+    done = plan("immediate")
+    assert not done.failed, done.log
+    assert done.outputs["plan"] == {"targets": '["production", "staging"]', "selected": "some"}
+    outputs = {name: filled(text, {"steps": {"plan": {"outputs": done.outputs["plan"]}}}, {})
+               for name, text in JOBS["plan"]["outputs"].items()}  # fmt: skip
+    assert outputs == done.outputs["plan"]
+    assert truth(JOBS["verify"]["if"], {"needs": {"plan": {"outputs": outputs}}}, {"success": lambda: True})
+
+
+def test_the_plan_takes_one_target(plan):
+    """A run by hand, or after a deployment, verifies what was deployed."""
+    done = plan("immediate", target="staging")
+    assert done.outputs["plan"]["targets"] == '["staging"]'
+
+
+@pytest.mark.parametrize(
+    ("target", "file", "sentence"),
+    [
+        ("prodution", None, "the nearest valid name is production"),
+        ("$(touch owned)", None, "names no target of deployment.toml"),
+        ("", "[thresholds]\n", "names no target"),
+        ("", "[targets.production]\nbase_ulr = 'https://a.example'\n", "the nearest valid name is base_url"),
+    ],
+)
+def test_a_plan_that_cannot_be_made_is_red(plan, tmp_path, target, file, sentence):
+    """The sentence is the suite's; what an event brings is never run as a command."""
+    done = plan("immediate", target=target, file=file)
+    assert done.failed
+    assert done.outputs["plan"] == {}
+    assert sentence in done.log
+    assert not (tmp_path / "checkout" / "owned").exists()
+
+
+def test_a_cadence_without_checks_is_neither_red_nor_green(plan):
+    """The verifying job does not run at all, and a notice and the summary say why."""
+    done = plan("immediate and daily", may_select_none=True)
+    assert not done.failed, done.log
+    assert done.outputs["plan"]["selected"] == "none"
+    assert "::notice title=Nothing was verified::There are no immediate and daily checks yet." in done.log
+    assert done.summary == "There are no immediate and daily checks yet, so nothing was verified.\n"
+    needs = {"needs": {"plan": {"outputs": done.outputs["plan"]}}}
+    assert not truth(JOBS["verify"]["if"], needs, {"success": lambda: True})
+
+
+def test_a_cadence_that_must_have_checks_and_has_none_is_red(plan):
+    """Only the weekly workflow may find nothing to do."""
+    done = plan("immediate and daily")
+    assert (done.failed, done.statuses["Name the targets, and see that there are checks"]) == (True, 5)
+
+
+def test_a_healthy_deployment_is_green(verify, any_deployment):
+    """The real verification: status, summary, reports; the log comes from the project's own command."""
+    access = variables(any_deployment.access)
+    base_url, log = access.pop("EASYMO_BASE_URL"), access.pop("EASYMO_LOG_FILE")
+    done, reports = verify(secrets=access, log=log, EASYMO_BASE_URL=base_url)
+    assert done.statuses == {"Install the suite": 0, "Fetch the functions' log": 0, "Verify": 0}, done.log
+    assert done.summary.startswith("# Verdict: go\n")
+    assert json.loads((reports / "verdict.json").read_text())["target"] == TARGET
+    for secret in access.values():
+        assert secret not in done.log
+
+
+def test_a_broken_deployment_is_red_with_the_summary_to_be_seen(verify, any_deployment):
+    """The job fails, the summary begins with the verdict, and an annotation names the check."""
+    any_deployment.superuser_execute("UPDATE cron.job SET active = false")
+    access = variables(any_deployment.access)
+    done, reports = verify(secrets=access)
+    assert done.failed
+    assert done.statuses["Verify"] == 1
+    assert done.summary.startswith("# Verdict: no-go\n")
+    assert "::error title=Check 2 failed (must)" in done.log
+    assert (reports / "junit.xml").exists()
+
+
+def test_a_target_that_nothing_leads_to_is_red(verify):
+    """Secrets that are missing are empty variables: the suite must not verify a deployment of its own then."""
+    done, reports = verify()
+    assert (done.failed, done.statuses["Verify"]) == (True, 4)
+    assert not (reports / "verdict.json").exists()
+
+
+def test_a_log_that_cannot_be_fetched_does_not_stop_the_verification(verify):
+    """There is still a verdict, in which what the log would have proved is unproven."""
+    done, _ = verify(log="/nowhere", instead={"Verify": 'test -z "${EASYMO_LOG_FILE-}"'})
+    assert done.statuses["Fetch the functions' log"] == 1
+    assert (done.statuses["Verify"], done.failed) == (0, False)
+
+
+@pytest.mark.parametrize(("cadence", "verdict"), [("daily", "go"), ("daily", "no-go"), ("weekly", "unproven")])
+def test_the_switch_of_the_cadence_is_told_of_every_verdict(verify, cadence, verdict):
+    """Also where the verdict makes the job red; and its answer changes nothing."""
+    with Receiver(500) as other, Receiver(500) as receiver:
+        urls = {"DAILY_HEARTBEAT_URL": other.url, "WEEKLY_HEARTBEAT_URL": other.url}
+        secrets = urls | {f"{cadence.upper()}_HEARTBEAT_URL": receiver.url}
+        done, _ = verify(cadence, secrets=secrets, instead={"Verify": leaves(verdict)})
+        assert (set(receiver.paths), other.paths) == ({SECRET_PATH}, [])
+    assert done.statuses["Tell the dead-man's switch"] == 0
+    assert done.failed == (verdict != "go")
+    assert f"::warning::the heartbeat did not arrive: the answer was 500; the verdict stays {verdict}" in done.log
+    assert SECRET_PATH not in done.log
+
+
+def test_the_switch_is_not_told_of_a_run_without_a_verdict(verify):
+    """A mistake in the settings is as silent as a run that did not happen."""
+    with Receiver() as receiver:
+        done, _ = verify("daily", secrets={"DAILY_HEARTBEAT_URL": receiver.url}, instead={"Verify": "exit 4"})
+        assert receiver.paths == []
+    assert "no heartbeat: the run left no verdict" in done.log
+
+
+def test_the_switch_of_another_cadence_is_not_told(verify):
+    """Where the weekly switch has no address, the daily one is not told in its place."""
+    with Receiver() as receiver:
+        secrets = {"DAILY_HEARTBEAT_URL": receiver.url, "WEEKLY_HEARTBEAT_URL": ""}
+        done, _ = verify("weekly", secrets=secrets, instead={"Verify": leaves("go")})
+        assert receiver.paths == []
+    assert "::notice::no heartbeat: HEARTBEAT_URL is not set" in done.log
+
+
+def test_the_first_hours_checks_have_no_switch(verify):
+    """They follow deployments, and nobody can expect one."""
+    done, _ = verify("immediate", instead={"Verify": leaves("go")})
+    assert "Tell the dead-man's switch" not in done.statuses
+
+
+def test_every_variable_that_a_check_needs_is_passed_and_no_other():
+    """A check that needs a variable which the workflow does not pass would stay unproven for ever."""
+    names = [module.name for module in pkgutil.iter_modules(checks.__path__) if module.name.startswith("test_")]
+    modules = [importlib.import_module(f"checks.{name}") for name in names]
+    tests = [value for module in modules for name, value in vars(module).items() if name.startswith("test_")]
+    needed = {name for piece in needs_of(tests) for name in variables_for(piece)}
+    step = next(step for step in JOBS["verify"]["steps"] if step.get("name") == "Verify")
+    passed = {name for name in step["env"] if name not in ("WAIT", "COLUMNS")}
+    assert passed == needed - {"EASYMO_LOG_FILE"} | {"EASYMO_DEPLOYED_AT"}
+
+
+def post_deploy(event, **context):
+    """What the workflow asks for after an event, or None where it does nothing."""
+    job = load("post-deploy.yml")["jobs"]["verify"]
+    known = {"github": {"repository": "easymo/easymo"} | event, "inputs": {}, "vars": {}} | context
+    if not truth(job["if"], known, {"success": lambda: True}):
+        return None
+    return {name: filled(str(text), known, {}) for name, text in job["with"].items()}
+
+
+def workflow_run(conclusion="success", repository="easymo/easymo"):
+    """The event after the workflow that deploys."""
+    run = {
+        "conclusion": conclusion,
+        "head_repository": {"full_name": repository},
+        "updated_at": "2026-03-01T12:00:00Z",
+    }
+    return {"event_name": "workflow_run", "event": {"workflow_run": run}}
+
+
+def test_a_deployment_is_verified_when_its_workflow_has_succeeded():
+    """Its end is the time of the deployment; another target than production is named by a variable."""
+    expected = {"cadence": "immediate", "deployed_at": "2026-03-01T12:00:00Z", "wait": "6m"}
+    assert post_deploy(workflow_run()) == expected | {"target": "production"}
+    assert post_deploy(workflow_run(), vars={"DEPLOYED_TARGET": "rwanda"}) == expected | {"target": "rwanda"}
+    assert post_deploy(workflow_run(conclusion="failure")) is None
+    assert post_deploy(workflow_run(repository="somebody/easymo")) is None
+
+
+def test_a_dispatch_names_the_target_and_the_time():
+    """What another CI system sends after it has deployed."""
+    payload = {"target": "rwanda", "deployed_at": "2026-03-01T12:00:00Z"}
+    event = {"event_name": "repository_dispatch", "event": {"client_payload": payload}}
+    expected = {"cadence": "immediate", "target": "rwanda", "deployed_at": payload["deployed_at"], "wait": "6m"}
+    assert post_deploy(event) == expected
+
+
+def test_a_run_by_hand_takes_what_was_given():
+    """All three inputs are the person's."""
+    inputs = {"target": "staging", "deployed_at": "", "wait": "0s"}
+    event = {"event_name": "workflow_dispatch", "event": {}}
+    expected = {"cadence": "immediate", "target": "staging", "deployed_at": "", "wait": "0s"}
+    assert post_deploy(event, inputs=inputs) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "cadence", "none"), [("daily.yml", "daily", None), ("weekly.yml", "weekly", True)]
+)
+def test_schedules_verify_every_target(name, cadence, none):
+    """Without a target the plan takes all of the file; only the weekly checks may not be there yet."""
+    job = load(name)["jobs"]["verify"]
+    asked = {key: filled(str(text), {"inputs": {}}, {}) for key, text in job["with"].items()}
+    assert asked["cadence"] == cadence
+    assert asked["target"] == ""
+    assert job["with"].get("may_select_none") is none
+    assert job["secrets"] == "inherit"
+
+
+@pytest.mark.parametrize("broken", [None, "pytest", "ruff", "mypy"])
+def test_the_projects_own_ci_fails_with_each_of_its_tools(tmp_path, broken):
+    """Its steps are run with stand-ins for the tools; a tool that fails makes its job red."""
+    tools = ("sudo", "python3", *(f".venv/bin/{name}" for name in ("pip", "pytest", "ruff", "mypy")))
+    for tool in tools:
+        path = tmp_path / "checkout" / tool
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\nexit {1 if Path(tool).name == broken else 0}\n")
+        path.chmod(0o755)
+    path = f"{tmp_path / 'checkout'}:/usr/bin:/bin"
+    context = {"github": {"ref": "refs/heads/main"}, "matrix": {"python": "3.11"}}
+    runs = {
+        name: run_job(job, tmp_path / "checkout", context, PATH=path)
+        for name, job in load("ci.yml")["jobs"].items()
+    }
+    failed = {name for name, run in runs.items() if run.failed}
+    assert failed == {None: set(), "pytest": {"test"}, "ruff": {"lint"}, "mypy": {"lint"}}[broken]
