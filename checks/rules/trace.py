@@ -68,8 +68,10 @@ def _has_no_row_of(judge: Judge, found: TableTrace, name: str, run: str) -> None
         advice="record nothing before the signature is verified; look at the rows: SELECT * FROM "
         f"{name} AS r WHERE r::text LIKE '%easymo-verification-forged-{run}-%'",
     )
-    if found.end_only:
-        judge.finds(f"{name} is large and has no index on created_at: only its end was searched")
+    if found.unnamed_only:
+        judge.finds(
+            f"{name} is large and has no index on created_at: only rows without a message id were searched"
+        )
     if others := sum(found.runs.values()) - rows:
         judge.finds(f"{counted(others, 'row')} of {name} are traces of another run's forged requests")
 
