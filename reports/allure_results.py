@@ -91,6 +91,7 @@ def describe(config: pytest.Config, case: Case, when: str | None, trace: str = "
     for parameter in result.parameters:
         parameter.value = parameter.value.strip("'\"")[:_LONGEST_PARAMETER]
     _attach(case.tables)
+    _attach_charts(config, case.charts)
 
 
 def message(case: Case) -> str:
@@ -108,6 +109,18 @@ def _attach(tables: Iterable[Table]) -> None:
     for table in tables:
         cut = f" (first {len(table.rows)} of {table.total})" if table.total > len(table.rows) else ""
         allure.attach(as_csv(table), name=f"{table.title}{cut}", attachment_type=allure.attachment_type.CSV)
+
+
+def _attach_charts(config: pytest.Config, names: Iterable[str]) -> None:
+    import allure
+
+    from reports import charting, charts
+
+    pictures = charting.gallery(config, names).pictures
+    for name in names:
+        if name in pictures:
+            kind = allure.attachment_type.SVG
+            allure.attach(pictures[name], name=charts.title(name), attachment_type=kind)
 
 
 def as_csv(table: Table) -> str:

@@ -14,6 +14,7 @@ SUMMARY = "summary.md"
 JUNIT = "junit.xml"
 EVIDENCE = "evidence.json"
 ALLURE = "allure-results"
+CHARTS = "charts"
 
 _ALLURE_FILES = ("*-result.json", "*-container.json", "*-attachment.*", "*-globals.json", "*.tmp")
 _ALLURE_NAMED = ("environment.properties", "executor.json", "categories.json")
@@ -51,3 +52,4 @@ def _stale(directory: Path) -> Iterator[Path]:
     yield from (path for path in named if path.is_file())
     for pattern in _ALLURE_FILES:
         yield from (directory / ALLURE).glob(pattern)
+    yield from (directory / CHARTS).glob("*.svg")

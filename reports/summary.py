@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from reports import digest
 from reports.outcome import Status
@@ -25,9 +25,9 @@ _MARKS = {
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~])")
 
 
-def markdown(result: RunResult) -> str:
-    """The summary of a run, short enough for GitHub."""
-    return cut("\n".join(_lines(result)) + "\n", LIMIT)
+def markdown(result: RunResult, charts: Sequence[str] = ()) -> str:
+    """The summary of a run, short enough for GitHub; ``charts`` are lines of Markdown that link to charts."""
+    return cut("\n".join([*_lines(result), *_charts(charts)]) + "\n", LIMIT)
 
 
 def cut(text: str, limit: int) -> str:
@@ -60,6 +60,11 @@ def _lines(result: RunResult) -> Iterator[str]:
     yield from _causes("What is unproven", "What would prove it", digest.unproven(result))
     yield from _causes("What does not apply", "", digest.not_applicable(result))
     yield from _table("All checks", result.checks)
+
+
+def _charts(lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield from ("", "## Charts", "", *lines)
 
 
 def _table(title: str, checks: Iterable[CheckResult]) -> Iterator[str]:

@@ -20,12 +20,15 @@ def write_reports(config: pytest.Config, record: Record, result: RunResult) -> l
     Returns:
         A sentence for each report that could not be written.
     """
-    from reports import allure_environment, github, summary
+    from reports import allure_environment, charting, github, summary
 
     folder = record.directory
     tasks: dict[str, Callable[[], None]] = {
         directory.VERDICT: lambda: write_verdict(folder / directory.VERDICT, result),
-        directory.SUMMARY: lambda: write_atomically(folder / directory.SUMMARY, summary.markdown(result)),
+        "the charts": lambda: charting.write(config, result, folder),
+        directory.SUMMARY: lambda: write_atomically(
+            folder / directory.SUMMARY, summary.markdown(result, charting.links(config, folder))
+        ),
         directory.ALLURE: lambda: allure_environment.write(config, record, result),
         "the summary of the GitHub step": lambda: github.append_step_summary(summary.markdown(result)),
     }

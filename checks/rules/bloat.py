@@ -35,7 +35,8 @@ def tables_are_not_bloated(
     """Require of each table, and of each partition, that its dead tuples are few or a small share."""
     if not statistics.tracking:
         judge.cannot_tell(
-            "dead tuples are not known: the server does not count (track_counts is off)", "track_counts"
+            "dead tuples are not known: the server does not count (track_counts is off)",
+            "set track_counts to on",
         )
         return
     many, share = settings.thresholds.dead_tuples, settings.thresholds.dead_tuples_percent
@@ -62,10 +63,10 @@ def _dead_percent(table: TableStatistics) -> Fraction:
 
 
 def _in_words(table: TableStatistics) -> str:
-    return (
-        f"{table.name}: {table.dead} dead tuples beside {table.live} live ones ({float(_dead_percent(table)):.1f} %), "
-        f"last vacuumed: {clock(table.vacuumed_at) if table.vacuumed_at else 'never'}"
-    )
+    share = f"{float(_dead_percent(table)):.1f} %"
+    vacuumed = clock(table.vacuumed_at) if table.vacuumed_at else "never"
+    counts = f"{table.dead} dead tuples beside {table.live} live ones ({share})"
+    return f"{table.name}: {counts}, last vacuumed: {vacuumed}"
 
 
 def _when(statistics: TablesStatistics) -> str:
