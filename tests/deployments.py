@@ -50,6 +50,11 @@ class Deployment(LocalDeployment):
         """Run one or more statements as role ``postgres``; return the rows of the last."""
         return _execute(self.owner_url.reveal(), statement, parameters)
 
+    def reset(self) -> None:
+        """Bring it back to the healthy state, and remember that it is."""
+        super().reset()
+        self.is_right()
+
     def put_right(self) -> None:
         """Make sure that it is healthy, freshly seeded, and not about to run its scheduled job."""
         left = RUN_EVERY_SECONDS - time.time() % RUN_EVERY_SECONDS
@@ -58,7 +63,6 @@ class Deployment(LocalDeployment):
         transaction, log_size, since = self._baseline
         if time.monotonic() - since > STALE_SECONDS or self._next_transaction() != transaction:
             self.reset()
-            self.is_right()
         elif self._log_size() != log_size:
             assert self.access.log_file is not None
             os.truncate(self.access.log_file, log_size)

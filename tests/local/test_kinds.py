@@ -1,0 +1,154 @@
+"""Bringing deployments up: each kind, the choice between them, several at once, and what is said when it fails."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from fixtures.local import LocalDeployment, LocalDeploymentError
+from fixtures.local.binaries import find_embedded, find_native
+from fixtures.local.container import image_name
+from fixtures.local.process import ServerProcess
+from tests.deployments import Deployment, kinds_under_test
+from tests.local.requests import call
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_kind_is_the_one_asked_for_and_described(deployment: Deployment) -> None:
+    assert deployment.kind in kinds_under_test()
+    assert deployment.description.startswith(f"{deployment.kind}: PostgreSQL ")
+    assert deployment.stand_in == (deployment.kind == "embedded")
+
+
+def test_everything_listens_on_loopback_only(deployment: Deployment) -> None:
+    assert deployment.access.base_url is not None
+    assert deployment.access.base_url.startswith("http://127.0.0.1:")
+    for url in (deployment.access.database_url, deployment.owner_url, deployment.superuser_url):
+        assert url is not None
+        assert "@127.0.0.1:" in url.reveal()
+    if deployment.kind != "containers":
+        assert deployment.superuser_execute("SHOW listen_addresses") == [("127.0.0.1",)]
+    else:
+        ports = subprocess.run(
+            ["docker", "ps", "--format", "{{.Image}} {{.Ports}}"], capture_output=True, text=True, check=True
+        )
+        published = [line for line in ports.stdout.splitlines() if line.startswith(image_name())]
+        assert published
+        assert all("127.0.0.1:" in line and "0.0.0.0" not in line for line in published)
+
+
+def test_several_deployments_at_once_do_not_meet() -> None:
+    with ThreadPoolExecutor() as pool:
+        deployments = list(pool.map(lambda _: Deployment.start("embedded"), range(2)))
+    try:
+        one, other = deployments
+        one.owner_execute("DROP TABLE public.webhook_dlq CASCADE")
+        assert other.owner_execute("SELECT count(*) > 0 FROM public.webhook_dlq") == [(True,)]
+        assert call(other, "GET", "dlq-processor/health").status_code == 200
+        assert call(one, "GET", "dlq-processor/health").status_code == 503
+        one.reset()
+        assert one.owner_execute("SELECT count(*) > 0 FROM public.webhook_dlq") == [(True,)]
+    finally:
+        for deployment in deployments:
+            deployment.stop()
+
+
+def test_start_and_reset_are_quick(deployment: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
+    """Prints what it measured, and asserts only that nothing is out of all proportion."""
+    began = time.monotonic()
+    with LocalDeployment.start(deployment.kind) as another:  # type: ignore[arg-type]  # a kind, as resolved
+        started = time.monotonic()
+        another.reset()
+        reset = time.monotonic()
+    stopped = time.monotonic()
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n{deployment.kind}: start {started - began:.2f} s, reset {reset - started:.2f} s,"
+            f" stop {stopped - reset:.2f} s\n"
+        )
+    assert stopped - began < 60
+
+
+def test_auto_takes_the_best_kind_and_says_why_not_a_better_one() -> None:
+    """Without an engine it is native or embedded, and the description says that no engine answered."""
+    program = (
+        "from fixtures.local import LocalDeployment\n"
+        "with LocalDeployment.start() as deployment: print(deployment.kind, '|', deployment.description)"
+    )
+    environ = {**os.environ, "DOCKER_HOST": "unix:///nowhere/docker.sock", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd="/",
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stderr == ""
+    kind, _, description = done.stdout.partition(" | ")
+    assert kind in {"native", "embedded"}
+    assert "not containers: the container engine cannot be used: " in description
+
+
+def test_engine_of_another_machine_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    with pytest.raises(LocalDeploymentError, match=r"^the container engine is not on this machine$"):
+        LocalDeployment.start("containers")
+
+
+def test_unknown_kind_is_one_sentence() -> None:
+    with pytest.raises(LocalDeploymentError) as failure:
+        LocalDeployment.start("podman")  # type: ignore[arg-type]  # that is the point
+    assert str(failure.value) == (
+        "'podman' is no kind of local deployment; expected auto, containers, native, embedded"
+    )
+
+
+def test_deadline_is_kept() -> None:
+    began = time.monotonic()
+    with pytest.raises(LocalDeploymentError, match=r"^the local deployment did not answer within 0 s$"):
+        LocalDeployment.start("embedded", deadline_seconds=0.1)
+    assert time.monotonic() - began < 10
+
+
+def test_missing_native_server_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fixtures.local.binaries.PLACES", ("/nowhere/*/bin",))
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(LocalDeploymentError, match=r"^no PostgreSQL with pg_cron on this machine .*: install it"):
+        find_native()
+
+
+def test_reset_after_the_end_is_one_sentence() -> None:
+    deployment = LocalDeployment.start("embedded")
+    deployment.stop()
+    deployment.stop()
+    with pytest.raises(LocalDeploymentError, match=r"^the local deployment has ended$"):
+        deployment.reset()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the server to another user")
+def test_binaries_that_the_servers_user_cannot_read_are_copied_and_not_opened(tmp_path: Path) -> None:
+    """As in a virtual environment below a private home."""
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    hidden = find_embedded().copy_to(private)
+    directory = Path(tempfile.mkdtemp(prefix="easymo-", dir="/tmp"))
+    try:
+        server = ServerProcess(hidden, directory)
+        server.initialise("password")
+        assert server.binaries.directory.is_relative_to(directory)
+        assert stat.S_IMODE(private.stat().st_mode) == 0o700
+        assert not (directory / "password").exists()
+    finally:
+        shutil.rmtree(directory)
