@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from fixtures.run import needs_of
 from tests.operations.receiver import SECRET_PATH, Receiver
 from tests.running import variables
 from tests.workflows.expressions import filled, truth
-from tests.workflows.running import INSTALL, checkout, load, run_job
+from tests.workflows.running import INSTALL, checkout, leaves, load, run_job
 
 JOBS = load("verify.yml")["jobs"]
 TARGET = "production"
@@ -56,13 +55,6 @@ def verify(tmp_path):
         return run_job(JOBS["verify"], folder, context, commands), folder / "reports" / "latest"
 
     return running
-
-
-def leaves(verdict):
-    """A command in the place of the verification, which leaves a verdict and ends as a run with it does."""
-    document = json.dumps({"verdict": verdict, "finished_at": datetime.now(UTC).isoformat()})
-    status = 0 if verdict == "go" else 1
-    return f"mkdir -p reports/latest && echo '{document}' > reports/latest/verdict.json && exit {status}"
 
 
 def test_the_plan_names_the_targets(plan):
