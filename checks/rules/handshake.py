@@ -20,7 +20,7 @@ HOW_TO_GREET = "set WA_VERIFY_TOKEN to the verify token of the subscription"
 def answers_the_handshake(judge: Judge, handshakes: Handshakes, webhook: str, kind: str) -> None:
     """Require what is due to a kind of handshake: the exact challenge, a 403, or anything but a crash."""
     words = GREETINGS[kind].words
-    greeting = next(one for one in handshakes.greetings[webhook] if one.kind == kind)
+    greeting = handshakes.greeting(webhook, kind)
     judge.expects(f"{webhook} answers a handshake {words} {_due(kind)}.")
     if GREETINGS[kind].needs_token and not handshakes.with_token:
         judge.cannot_tell(f"{webhook} was sent no handshake {words}: WA_VERIFY_TOKEN is not set", HOW_TO_GREET)
@@ -123,7 +123,7 @@ def _by_gateway(attempt: Attempt) -> str:
 def is_closed_to(judge: Judge, probes: ProcessorProbes, bearer: str) -> None:
     """Require that the dlq-processor refuses a call without the service role key, and that nothing ran."""
     function = probes.function
-    attempt = probes.attempts[bearer]
+    attempt = probes.attempt(bearer)
     judge.expects(f"{function} answers a call {BEARERS[bearer]} with 401 or 403, and processes nothing.")
     answer = attempt.answer
     if answer is None:

@@ -28,7 +28,7 @@ def function_at(position: int, settings: Settings) -> str:
 
 def is_deployed(judge: Judge, evidence: FunctionHealth, function: str) -> None:
     """Require that the function itself answers, whatever it says of its health."""
-    health = evidence.functions[function]
+    health = evidence.health(function)
     answer = health.attempt.answer
     judge.expects(f"Function {function} is deployed: it answers by itself, under its own name.")
     could_look(judge, function, [health.attempt])
@@ -85,7 +85,7 @@ def _kind(answer: Answer) -> str:
 
 def is_healthy(judge: Judge, evidence: FunctionHealth, function: str, settings: Settings) -> None:
     """Require a health answer: 200, JSON, healthy, the right service, from a route that does nothing else."""
-    health = evidence.functions[function]
+    health = evidence.health(function)
     answer = health.attempt.answer
     limit = settings.limits.http_request_timeout_seconds
     judge.expects(f"GET {function}/health answers 200 within {limit:g} s: healthy, and nothing was done.")

@@ -17,6 +17,7 @@ OTHER_WORDS = {
     "proxy-headers": "whose headers claim that it comes through a trusted proxy",
     "retry-headers": "whose headers claim that it is a retry",
     "debug-headers": "whose headers claim that it comes from a debugger, a test or an operator",
+    "query-parameters": "whose query asks for trust",
     GENERATED: "that was generated",
 }
 
@@ -53,7 +54,7 @@ def _say_what_it_cannot_show(judge: Judge, webhook: str, probe: ForgeryProbe) ->
     if probe.implied_by:
         kinds = " and ".join(probe.implied_by)
         judge.cannot_tell(
-            f"{webhook} lets in the same request without such headers ({kinds}), so that they show nothing",
+            f"{webhook} lets in what this is a variant of ({kinds}), so that it shows nothing",
             f"mend {kinds} first, then run the checks again",
         )
 

@@ -92,7 +92,7 @@ ILL: Mapping[str, tuple[str, Behaviour, str]] = {
     "stale": (
         CORE,
         saying(CORE, timestamp=(datetime.now(UTC) - timedelta(hours=2)).isoformat()),
-        "two health answers of wa-webhook-core bring the same timestamp, 7200 s old",
+        "two health answers of wa-webhook-core bring the same timestamp, 72",
     ),
 }
 """What fails step 2.5 only: function, behaviour, and what a person has to read."""

@@ -59,6 +59,14 @@ def test_budget_that_is_too_small_is_a_usage_error() -> None:
     assert FIXED_REQUESTS == 29
 
 
+def test_evidence_of_other_settings_is_an_error_in_words(server: Server) -> None:
+    evidence = read(settings_for("wa-webhook"), access_to(server.serve(honest)), webhooks.PIECES)
+    judged = outcomes(replace(evidence, settings=settings_for("wa-webhook-core")))
+    assert {one.status for name, one in judged.items() if name.startswith("wa-webhook-core")} == {Status.ERROR}
+    reason = judged["wa-webhook-core-no-signature"].reason
+    assert reason == "the evidence says nothing of wa-webhook-core: it was read with other settings"
+
+
 def test_search_for_a_culprit_is_bounded(server: Server) -> None:
     def believes_all(arrival: Arrival) -> Response:
         claims = [name for name, _ in arrival.headers if name.startswith("x-") and "hub" not in name]

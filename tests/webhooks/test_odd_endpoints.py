@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -183,6 +184,23 @@ def test_other_spellings_are_noted_and_not_judged(server: Server) -> None:
         "a right signature in another spelling (the digest in upper case): 401 (not judged)",
         "a right signature in another spelling (sha1 in the legacy header alone): 401 (not judged)",
     ]
+
+
+def test_every_request_carries_the_suites_mark(server: Server) -> None:
+    base_url = server.serve(honest)
+    evidence = read(settings_for("wa-webhook"), access_to(base_url), webhooks.PIECES)
+    run = evidence.pieces["webhook_probes"].run_id
+    ids = []
+    for arrival in server.arrivals(base_url):
+        marks = {arrival.header(name) for name in ("user-agent", "x-request-id", "x-correlation-id")}
+        assert len(marks) == 1
+        ids += marks
+        kind = "forged" if arrival.method == "POST" and arrival.signature != arrival.right else "(signed|probe)"
+        spelled = arrival.is_delivery and (
+            arrival.header("x-hub-signature") or (arrival.signature or "").isupper()
+        )
+        assert spelled or re.fullmatch(f"easymo-verification-({kind}|signed)-{run}-[0-9]+", str(marks.pop()))
+    assert len(set(ids)) == len(ids)
 
 
 def test_payloads_carry_no_messages_and_are_signed_over_their_bytes(server: Server) -> None:

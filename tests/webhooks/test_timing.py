@@ -32,15 +32,14 @@ def test_leak_is_measured_and_not_judged(server: Server) -> None:
         given, right = arrival.signature or "", arrival.right
         same = next((n for n, (a, b) in enumerate(zip(given, right, strict=False)) if a != b), len(right))
         if arrival.is_delivery and len(given) == len(right):
-            time.sleep(same * 0.0001)
+            time.sleep(same * 0.0002)
         return honest(arrival)
 
     timing, told = measured(server, leaks)
     assert timing is not None
     assert timing.pairs == PAIRS
-    assert timing.median_difference_ms > 3
-    assert timing.interval_ms[0] > 0
-    assert timing.p_value < 0.001
+    assert timing.median_difference_ms > 5
+    assert timing.p_value < 0.01
     assert "a signature wrong in its last digit only was refused +" in told
     assert told.endswith("not judged")
 

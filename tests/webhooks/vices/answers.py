@@ -1,0 +1,65 @@
+"""Vices of the answer: no refusal, not the function's own, or one that tells too much."""
+
+from __future__ import annotations
+
+from tests.webhooks.server import SECRET, UNAUTHORIZED, Arrival, Response, answer, honest
+from tests.webhooks.vices.registry import CONTROLS, FORGERIES, OWN_REQUEST, TRUST, all_of, vice
+
+
+@vice(all_of((*OWN_REQUEST, *CONTROLS), "answered 403"), "wrong-secret-sha1", "generated", *TRUST)
+def forbids_instead(arrival: Arrival) -> Response | None:
+    refused = honest(arrival) is UNAUTHORIZED
+    return answer(403, {"error": "Forbidden"}) if refused else None
+
+
+@vice(all_of(CONTROLS, "answered 401 to a rightly signed request"))
+def refuses_everything(arrival: Arrival) -> Response | None:
+    return UNAUTHORIZED if arrival.is_delivery else None
+
+
+GATEWAY_WORDS = "the 401 comes from Supabase's gateway"
+
+
+@vice(
+    {
+        **all_of((*FORGERIES, *CONTROLS), GATEWAY_WORDS),
+        "right-token": "Supabase's gateway: UNAUTHORIZED_NO_AUTH_HEADER",
+        "extra-parameters": "answered 401",
+        "wrong-token": "Supabase's gateway refused",
+        "no-token": "Supabase's gateway refused",
+    }
+)
+def gateway_refuses_everything(arrival: Arrival) -> Response | None:
+    return answer(
+        401,
+        {"code": "UNAUTHORIZED_NO_AUTH_HEADER", "message": "Missing authorization header"},
+        sb_error_code="UNAUTHORIZED_NO_AUTH_HEADER",
+    )
+
+
+@vice(all_of((*FORGERIES, *CONTROLS), f"{GATEWAY_WORDS} (Invalid JWT)"))
+def older_gateway_refuses_deliveries(arrival: Arrival) -> Response | None:
+    return answer(401, {"code": 401, "message": "Invalid JWT"}) if arrival.is_delivery else None
+
+
+@vice(all_of((*OWN_REQUEST, *CONTROLS), "answered 404 (NOT_FOUND)"), "wrong-secret-sha1", "generated", *TRUST)
+def is_not_deployed(arrival: Arrival) -> Response | None:
+    missing = {"code": "NOT_FOUND", "message": "Requested function was not found"}
+    return answer(404, missing, sb_error_code="NOT_FOUND") if arrival.is_delivery else None
+
+
+@vice({"extended": "gives away the right signature for the body it was sent"})
+def tells_the_expected_signature(arrival: Arrival) -> Response | None:
+    if (
+        not arrival.is_delivery
+        or not (arrival.signature or "").endswith("00")
+        or len(arrival.signature or "") != 73
+    ):
+        return None
+    return answer(401, {"error": "Invalid signature", "expected": arrival.right})
+
+
+@vice({"no-json": "gives away the app secret"})
+def tells_the_secret(arrival: Arrival) -> Response | None:
+    broken = arrival.is_delivery and arrival.body == b"this is not JSON"
+    return answer(401, {"error": f"verified with {SECRET}"}) if broken else None

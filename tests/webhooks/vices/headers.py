@@ -1,0 +1,64 @@
+"""Vices about headers and parameters that are believed."""
+
+from __future__ import annotations
+
+from tests.webhooks.server import Arrival, Response, answer
+from tests.webhooks.vices.registry import CRASH, OK, TRUST, VICES, Vice, Vicious, all_of, vice
+
+
+def believes(name: str, value: str, status: int = 200) -> Vicious:
+    """A handler that lets in whoever sends this header with this value."""
+
+    def handle(arrival: Arrival) -> Response | None:
+        given = arrival.header(name)
+        if not arrival.is_delivery or arrival.signature == arrival.right or given is None:
+            return None
+        return answer(status, {}) if given == value else None
+
+    return handle
+
+
+BELIEVED = {
+    "internal-headers": (("x-wa-internal-forward", "true"), ("x-internal-service", "dlq-processor")),
+    "proxy-headers": (("x-forwarded-for", "127.0.0.1"), ("x-real-ip", "10.0.0.1")),
+    "retry-headers": (("x-retry", "true"), ("x-retry-count", "3")),
+    "debug-headers": (("x-debug", "1"), ("x-skip-verification", "true"), ("x-environment", "development")),
+}
+
+for kind, pairs in BELIEVED.items():
+    for header, value in pairs:
+        told = f"answered 200 to a forged request ({header}: {value}; no signature)"
+        name = f"believes-{header}-{value}"
+        VICES[name] = Vice(name, lambda h=header, v=value: believes(h, v), {kind: told})  # type: ignore[misc]
+
+
+@vice({"proxy-headers": "answered 500 to a forged request (x-original-url: /health; no signature)"})
+def crashes_on_another_url(arrival: Arrival) -> Response | None:
+    return believes("x-original-url", "/health", 500)(arrival)
+
+
+@vice({"debug-headers": "answered 200 to a forged request (x-test-mode: true; signed with a wrong secret)"})
+def believes_only_beside_a_signature(arrival: Arrival) -> Response | None:
+    return believes("x-test-mode", "true")(arrival) if arrival.signature is not None else None
+
+
+@vice({"query-parameters": "answered 200 to a forged request (?skip_verification=true; no signature)"})
+def believes_the_query(arrival: Arrival) -> Response | None:
+    return OK if arrival.is_delivery and ("skip_verification", "true") in arrival.query else None
+
+
+@vice({"query-parameters": "answered 500 to a forged request (?debug=1; no signature)"})
+def crashes_on_a_parameter(arrival: Arrival) -> Response | None:
+    return CRASH if arrival.is_delivery and ("debug", "1") in arrival.query else None
+
+
+@vice({"no-json": "answered 415 to a forged request (no JSON, wrong secret)"})
+def looks_at_the_type_first(arrival: Arrival) -> Response | None:
+    other = arrival.is_delivery and arrival.header("content-type") != "application/json"
+    return answer(415, {"error": "Unsupported Media Type"}) if other else None
+
+
+@vice(all_of(TRUST, "claims of trust together"))
+def believes_two_headers_together(arrival: Arrival) -> Response | None:
+    both = arrival.header("x-admin") == "true" and arrival.header("x-internal") == "true"
+    return OK if arrival.is_delivery and both else None
