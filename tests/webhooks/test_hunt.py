@@ -10,12 +10,13 @@ from fixtures.webhooks.model import ForgeryProbe
 from tests.webhooks.judging import FORGERIES, access_to, outcomes, read, settings_for
 from tests.webhooks.server import SECRET, Arrival, Response, Server, answer, honest
 from tests.webhooks.vices import VICES, believes
+from tests.webhooks.vices.registry import Vicious
 
 NEEDS = frozenset({"webhook_probes"})
 
 
-def probe(server: Server, behaviour: object, kind: str, budget: int = 60) -> ForgeryProbe:
-    base_url = server.serve(lambda arrival: behaviour(arrival) or honest(arrival))  # type: ignore[operator]
+def probe(server: Server, behaviour: Vicious, kind: str, budget: int = 60) -> ForgeryProbe:
+    base_url = server.serve(lambda arrival: behaviour(arrival) or honest(arrival))
     settings = settings_for("wa-webhook", http_requests_per_endpoint=budget)
     evidence = read(settings, access_to(base_url), NEEDS)
     found = evidence.pieces["webhook_probes"].endpoints[0].forgery(kind)

@@ -190,7 +190,7 @@ def test_every_request_carries_the_suites_mark(server: Server) -> None:
     base_url = server.serve(honest)
     evidence = read(settings_for("wa-webhook"), access_to(base_url), webhooks.PIECES)
     run = evidence.pieces["webhook_probes"].run_id
-    ids = []
+    ids: list[str | None] = []
     for arrival in server.arrivals(base_url):
         marks = {arrival.header(name) for name in ("user-agent", "x-request-id", "x-correlation-id")}
         assert len(marks) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from tests.webhooks.server import Arrival, Response, answer
 from tests.webhooks.vices.registry import CRASH, OK, TRUST, VICES, Vice, Vicious, all_of, vice
 
@@ -29,7 +31,7 @@ for kind, pairs in BELIEVED.items():
     for header, value in pairs:
         told = f"answered 200 to a forged request ({header}: {value}; no signature)"
         name = f"believes-{header}-{value}"
-        VICES[name] = Vice(name, lambda h=header, v=value: believes(h, v), {kind: told})  # type: ignore[misc]
+        VICES[name] = Vice(name, partial(believes, header, value), {kind: told})
 
 
 @vice({"proxy-headers": "answered 500 to a forged request (x-original-url: /health; no signature)"})
