@@ -114,9 +114,17 @@ def test_right_signature_over_the_raw_body_is_accepted(any_deployment: Deploymen
     assert call(any_deployment, "POST", name, content=body, headers=headers).status_code == 200
 
 
-def test_signed_body_that_is_no_json_is_refused_as_such(any_deployment: Deployment) -> None:
-    headers = {"X-Hub-Signature-256": signature(any_deployment, b"{")}
-    assert call(any_deployment, "POST", "wa-webhook", content=b"{", headers=headers).status_code == 400
+@pytest.mark.parametrize("body", [b"{", b"", b"\xff", b"[" * 100_000], ids=["cut", "empty", "no text", "deep"])
+def test_signed_body_that_is_no_json_is_refused_as_such(any_deployment: Deployment, body: bytes) -> None:
+    headers = {"X-Hub-Signature-256": signature(any_deployment, body)}
+    assert call(any_deployment, "POST", "wa-webhook", content=body, headers=headers).status_code == 400
+
+
+@pytest.mark.parametrize("body", [b"1", b"[]", b'{"entry":1}', b'{"entry":[1,{"changes":[{"value":null}]}]}'])
+def test_signed_body_of_another_shape_holds_no_messages(any_deployment: Deployment, body: bytes) -> None:
+    headers = {"X-Hub-Signature-256": signature(any_deployment, body)}
+    response = call(any_deployment, "POST", "wa-webhook", content=body, headers=headers)
+    assert response.json() == {"success": True, "messages": 0}
 
 
 def test_message_is_recorded_once_in_each_table(deployment: Deployment) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +19,7 @@ import pytest
 from fixtures.local import LocalDeployment, LocalDeploymentError
 from fixtures.local.binaries import find_embedded, find_native
 from fixtures.local.container import image_name
+from fixtures.local.engine import probe
 from fixtures.local.process import ServerProcess
 from tests.deployments import Deployment, kinds_under_test
 from tests.local.requests import call
@@ -98,13 +101,48 @@ def test_auto_takes_the_best_kind_and_says_why_not_a_better_one() -> None:
     assert done.stderr == ""
     kind, _, description = done.stdout.partition(" | ")
     assert kind in {"native", "embedded"}
-    assert "not containers: the container engine cannot be used: " in description
+    assert "(not containers: no container engine answers at /nowhere/docker.sock" in description
 
 
 def test_engine_of_another_machine_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
-    with pytest.raises(LocalDeploymentError, match=r"^the container engine is not on this machine$"):
+    with pytest.raises(LocalDeploymentError, match=r"^the container engine that DOCKER_HOST names may not be"):
         LocalDeployment.start("containers")
+
+
+def test_engine_that_hangs_is_given_up_after_two_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "hung.sock"))
+        listener.listen()
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/hung.sock")
+        began = time.monotonic()
+        with pytest.raises(LocalDeploymentError, match=r"hung\.sock did not answer within 2 s$"):
+            probe()
+    assert 1.9 < time.monotonic() - began < 4
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.0 200 OK\r\n\r\n[]", b"HTTP/1.0 500 No\r\n\r\n{}"]
+)
+def test_something_else_at_the_engines_address_is_no_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "odd.sock"))
+        listener.listen()
+
+        def reply() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        server = threading.Thread(target=reply)
+        server.start()
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/odd.sock")
+        with pytest.raises(LocalDeploymentError, match=r"^no container engine answers at .*odd\.sock$"):
+            probe()
+        server.join()
 
 
 def test_unknown_kind_is_one_sentence() -> None:
