@@ -52,7 +52,8 @@ def verify(tmp_path):
             "vars": settings,
         }
         commands = {"Install the suite": INSTALL} | (instead or {})
-        return run_job(JOBS["verify"], folder, context, commands), folder / "reports" / "latest"
+        done = run_job(JOBS["verify"], folder, context, commands, NPM_CONFIG_OFFLINE="true")
+        return done, folder / "reports" / "latest"
 
     return running
 
@@ -114,7 +115,10 @@ def test_a_healthy_deployment_is_green(verify, any_deployment):
     access = variables(any_deployment.access)
     base_url, log = access.pop("EASYMO_BASE_URL"), access.pop("EASYMO_LOG_FILE")
     done, reports = verify(secrets=access, log=log, EASYMO_BASE_URL=base_url)
+    report = done.statuses.pop("Make the HTML report")
     assert done.statuses == {"Install the suite": 0, "Fetch the functions' log": 0, "Verify": 0}, done.log
+    # Without npm's registry there may be no report.html, and the job is green all the same.
+    assert (report, done.failed) == (0 if (reports / "report.html").exists() else 1, False), done.log
     assert done.summary.startswith("# Verdict: go\n")
     assert json.loads((reports / "verdict.json").read_text())["target"] == TARGET
     for secret in access.values():
