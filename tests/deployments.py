@@ -27,7 +27,7 @@ KNOWN = tuple(kind for kind in get_args(Kind) if kind != "auto")
 QUICKEST_FIRST = ("native", "embedded", "containers")
 
 RUN_EVERY_SECONDS = 300
-ROOM_SECONDS = 4.0
+ROOM_SECONDS = 8.0
 """A test gets at least this long before the next scheduled run, so that the run does not meddle with it."""
 RUN_TAKES_SECONDS = 1.0
 BUILD_SECONDS = 300.0

@@ -85,10 +85,10 @@ def test_last_hour_has_enough_messages_and_all_are_served(deployment: Deployment
 
 def test_every_day_has_a_few_hundred_messages(deployment: Deployment) -> None:
     rows = deployment.owner_execute(
-        "SELECT count(*) FROM public.processed_webhook_messages"
+        "SELECT count(*) FROM public.processed_webhook_messages WHERE created_at > now() - interval '6 days'"
         " GROUP BY floor(extract(epoch FROM now() - created_at) / 86400)"
     )
-    assert len(rows) == 7
+    assert len(rows) == 6
     assert all(300 <= count <= 2000 for (count,) in rows)
 
 
@@ -123,7 +123,7 @@ def test_passes_and_runs_reach_up_to_now(deployment: Deployment) -> None:
 
 def test_monthly_job_ran_when_the_month_began(any_deployment: Deployment) -> None:
     rows = any_deployment.owner_execute(
-        "SELECT start_time - date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' < interval '1 s'"
+        "SET timezone = 'UTC'; SELECT min(start_time) - date_trunc('month', now()) < interval '1 s'"
         " FROM cron.job_run_details WHERE jobid = 2"
     )
     assert rows == [(True,)]
