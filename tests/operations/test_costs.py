@@ -1,0 +1,95 @@
+"""What ``docs/operations.md`` says that a run costs the deployment is what a run costs it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import replace
+
+import pytest
+
+from fixtures.secret import Secret
+from fixtures.settings import Limits
+from tests.docs.pages import page
+from tests.operations.counting import CountingProxy
+from tests.proxies import Proxy
+from tests.running import environment, run_suite
+
+WEBHOOKS = ("wa-webhook", "wa-webhook-unified", "wa-webhook-core")
+FUNCTIONS = (*WEBHOOKS, "dlq-processor")
+
+ROWS_OF = """
+    SELECT relname, n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_user_tables WHERE schemaname <> 'cron'
+    ORDER BY 1
+"""
+
+
+def rows(heading):
+    """The rows of the page's table with that first column, as cells."""
+    lines = page("operations.md").splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"| {heading} |"))
+    table = []
+    for line in lines[start:]:
+        if not line.startswith("|"):
+            break
+        table.append([cell.strip() for cell in line.strip("|").split(" | ")])
+    return [table[0], *table[2:]]
+
+
+def promised(selection):
+    """How many requests the page promises for a selection, by method and path."""
+    heading, *entries = rows("request")
+    column = [cell.strip("` ") for cell in heading].index(selection)
+    counts = {name.strip("` "): int(cells[column - 1]) for name, *cells in entries}
+    expected = {"POST dlq-processor": counts["POST dlq-processor"]}
+    expected["GET wa-webhook-core/health"] = counts["GET wa-webhook-core/health"]
+    for name in FUNCTIONS:
+        expected.setdefault(f"GET {name}/health", counts["GET` to each other `/health"])
+    for name in WEBHOOKS:
+        expected[f"GET {name}"] = counts["GET` to each of the webhooks"]
+        expected[f"POST {name}"] = counts["POST` to each of the webhooks"]
+    return {request: count for request, count in expected.items() if count}
+
+
+@pytest.mark.parametrize("selection", ["immediate", "daily", "deploy"])
+def test_a_run_sends_what_the_page_says(any_deployment, tmp_path, selection):
+    """Counted on the way to the functions: each endpoint, and one connection to the database at most."""
+    access = any_deployment.access
+    assert access.database_url is not None
+    url = access.database_url.reveal()
+    port = int(url.rpartition(":")[2].partition("/")[0])
+    with CountingProxy(access.base_url) as functions, Proxy("127.0.0.1", port) as database:
+        through = Secret(url.replace(f":{port}/", f":{database.port}/"))
+        access = replace(access, base_url=functions.url, database_url=through)
+        run = run_suite(tmp_path, "-m", selection, environ=environment(access))
+        assert run.status == 0, run.output
+        assert functions.requests == promised(selection)
+        assert database.connections == (0 if selection == "deploy" else 1)
+
+
+def test_a_run_writes_nothing(any_deployment, tmp_path):
+    """No row is inserted, updated or deleted anywhere but in pg_cron's own record of its runs."""
+    before = any_deployment.superuser_execute(ROWS_OF)
+    run = run_suite(tmp_path, "-m", "immediate or daily or deploy", environ=environment(any_deployment.access))
+    assert run.status == 0, run.output
+    # Statistics of other sessions arrive within a second of their last statement.
+    any_deployment.superuser_execute("SELECT pg_sleep(1.1)")
+    assert any_deployment.superuser_execute(ROWS_OF) == before
+
+
+def test_limits_are_the_settings_own():
+    """Every limit with its default, in the order of the model."""
+    table = [(name.strip("`"), float(default.replace(",", ""))) for name, default, _ in rows("setting")[1:]]
+    model = [
+        (f"limits.{field.name}", float(getattr(Limits(), field.name))) for field in dataclasses.fields(Limits)
+    ]
+    assert table == model
+
+
+def test_the_budget_of_an_endpoint_is_the_settings_own():
+    """The page's prose says the same as the settings."""
+    text = " ".join(page("operations.md").split())
+    assert re.search(r"`limits\.http_requests_per_endpoint` \((\d+)\)", text)[1] == str(
+        Limits().http_requests_per_endpoint
+    )
+    assert f"at most {Limits().http_concurrency_per_endpoint} at a time for one endpoint" in text
