@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from checks.judge import Judge
@@ -19,22 +18,13 @@ CLOCKS_AGREE = timedelta(seconds=2)
 """How well the difference between the runner's clock and the database's is known."""
 
 
-@dataclass(frozen=True)
-class Window:
-    """When something was sent, by the database's clock, with room for what is not known of the clocks."""
+def since(began: datetime, connection: DatabaseConnection) -> datetime:
+    """When something began by the runner's clock, by the database's clock, or up to seconds before.
 
-    begin: datetime
-    end: datetime
-
-    @classmethod
-    def of(cls, began: datetime, ended: datetime, connection: DatabaseConnection) -> Window:
-        """The window of what was sent between two times of the runner's clock."""
-        skew = timedelta(seconds=connection.clock_difference_seconds or 0)
-        return cls(began - skew - CLOCKS_AGREE, ended - skew + CLOCKS_AGREE)
-
-    def __contains__(self, at: datetime) -> bool:
-        """Whether a time of the database's clock lies in the window."""
-        return self.begin <= at <= self.end
+    What was read of the database ends soon after the probes, and what they set going may end after them: so
+    everything from then on counts.
+    """
+    return began - timedelta(seconds=connection.clock_difference_seconds or 0) - CLOCKS_AGREE
 
 
 def left_no_trace(
@@ -42,8 +32,7 @@ def left_no_trace(
 ) -> None:
     """Require that no row of any table carries the id of a forged request of this run."""
     judge.expects("No forged request left a row in any table.")
-    ended = probes.began + timedelta(seconds=probes.seconds)
-    window = Window.of(probes.began, ended, connection)
+    begin = since(probes.began, connection)
     for table, found in trace.tables.items():
         name = f"{schema}.{table}"
         if found.problem and not found.proof:
@@ -52,7 +41,7 @@ def left_no_trace(
             judge.cannot_tell(f"{name} was not searched: {found.problem}", found.proof)
         else:
             _has_no_row_of(judge, found, name, probes.run_id)
-            _hides_nothing(judge, found, name, trace.role, window)
+            _hides_nothing(judge, found, name, trace.role, begin)
     searched = [table for table, found in trace.tables.items() if not found.problem]
     judge.finds(f"searched for ids of run {probes.run_id}: {', '.join(searched) or 'no table'}")
 
@@ -76,12 +65,12 @@ def _has_no_row_of(judge: Judge, found: TableTrace, name: str, run: str) -> None
         judge.finds(f"{counted(others, 'row')} of {name} are traces of another run's forged requests")
 
 
-def _hides_nothing(judge: Judge, found: TableTrace, name: str, role: str, window: Window) -> None:
+def _hides_nothing(judge: Judge, found: TableTrace, name: str, role: str, begin: datetime) -> None:
     """Require that hidden columns leave no doubt: no row that has no message was created meanwhile."""
     if not found.hidden:
         return
     columns = ", ".join(found.hidden)
-    unnamed = sum(at in window for at in found.unnamed)
+    unnamed = sum(at >= begin for at in found.unnamed)
     if found.judged_unnamed and not unnamed:
         judge.finds(
             f"{name}: role {role} may not read {columns}; no row without a message id was created meanwhile"
@@ -104,10 +93,9 @@ def processed_nothing(
             "the clocks of this machine and of the database were not compared", "run the checks again"
         )
         return
-    window = Window.of(probes.began, probes.ended, connection)
-    ran, unexplained = _passes_in(window, passes)
+    ran, unexplained = _passes_since(since(probes.began, connection), passes)
     judge.finds(
-        f"{counted(ran, 'pass', 'passes')} in the log while the calls were made, {unexplained} unexplained"
+        f"{counted(ran, 'pass', 'passes')} in the log since the calls were made, {unexplained} unexplained"
     )
     if unexplained and not any(one.status == TRIGGERED for one in passes.latest):
         judge.cannot_tell(
@@ -126,8 +114,8 @@ def processed_nothing(
     )
 
 
-def _passes_in(window: Window, passes: DlqPasses) -> tuple[int, int]:
-    """How many passes ended in the window, and how many of them the schedule had not triggered.
+def _passes_since(begin: datetime, passes: DlqPasses) -> tuple[int, int]:
+    """How many passes ended since then, and how many of them the schedule had not triggered.
 
     The schedule writes a row when it triggers a pass, and a pass one when it ends: each explains one of the other.
     """
@@ -135,10 +123,10 @@ def _passes_in(window: Window, passes: DlqPasses) -> tuple[int, int]:
     triggered = [at for at, status in rows if status == TRIGGERED]
     ran = unexplained = 0
     for at in (at for at, status in rows if status != TRIGGERED):
-        ran += at in window
+        ran += at >= begin
         begun = next((t for t in triggered if timedelta(0) <= at - t <= A_PASS_TAKES), None)
         if begun is not None:
             triggered.remove(begun)
         else:
-            unexplained += at in window
+            unexplained += at >= begin
     return ran, unexplained
