@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ import pytest
 from checks.judge import Table
 from reports import allure_text, directory
 from reports.case import Case
+from reports.html.markup import caption
 from reports.judging import in_one_line, in_words
 from reports.outcome import Status
 
@@ -33,7 +35,6 @@ STATUSES = {
 SEVERITIES = {"must": "blocker", "should": "normal", "nice": "minor"}
 """The checklist calls its must-haves deployment blockers."""
 
-_OURS = frozenset({"epic", "feature", "story", "severity", "tag"})
 _LONGEST_PARAMETER = 80
 _CONSTANT = frozenset(
     {"uuid", "historyId", "testCaseId", "fullName", "titlePath", "status", "stage", "source", "type", "labels"}
@@ -79,19 +80,25 @@ def describe(config: pytest.Config, case: Case, when: str | None, trace: str = "
         return
     from allure_commons.model2 import Label, Link, StatusDetails
 
-    result.name = f"{case.label} · {case.title}" + (f" [{case.id}]" if case.id != case.test else "")
+    drawn = _charts(config, case.charts)
+    result.name = case.name
     result.status = STATUSES[case.status]
     result.statusDetails = StatusDetails(message=message(case), trace=trace or None) if message(case) else None
-    result.description, result.descriptionHtml = None, allure_text.description(case)
-    labels = [label for label in result.labels if label.name not in _OURS]
-    result.labels = labels + [
-        Label(name=name, value=value) for name, value in allure_text.labels(case, SEVERITIES)
-    ]
-    result.links = [Link(type="link", url=allure_text.page_url(case.page), name=case.page)]
+    result.description, result.descriptionHtml = None, allure_text.description(case, drawn)
+    result.labels = [Label(name=name, value=value) for name, value in allure_text.labels(case, SEVERITIES)]
+    result.links = [Link(type="link", url=_page(config, case.page), name=case.page)]
     for parameter in result.parameters:
         parameter.value = parameter.value.strip("'\"")[:_LONGEST_PARAMETER]
     _attach(case.tables)
-    _attach_charts(config, case.charts)
+    _attach_charts(drawn)
+
+
+def _page(config: pytest.Config, page: str) -> str:
+    """Where the check's page is, as seen from the folder of the reports."""
+    address = allure_text.page_url(page)
+    if address != page:
+        return address
+    return Path(os.path.relpath(config.rootpath / page, Path(config.option.allure_report_dir).parent)).as_posix()
 
 
 def message(case: Case) -> str:
@@ -100,27 +107,30 @@ def message(case: Case) -> str:
         return ""
     if case.status in (Status.UNPROVEN, Status.NOT_APPLICABLE):
         return f"{case.status.value.replace('_', ' ')}: {in_one_line(case)}"
-    return in_words(case)
+    known = f"{allure_text.KNOWN_ISSUE} ({case.known_issue}): " if case.known_issue else ""
+    return known + in_words(case)
 
 
 def _attach(tables: Iterable[Table]) -> None:
     import allure
 
     for table in tables:
-        cut = f" (first {len(table.rows)} of {table.total})" if table.total > len(table.rows) else ""
-        allure.attach(as_csv(table), name=f"{table.title}{cut}", attachment_type=allure.attachment_type.CSV)
+        allure.attach(as_csv(table), name=caption(table), attachment_type=allure.attachment_type.CSV)
 
 
-def _attach_charts(config: pytest.Config, names: Iterable[str]) -> None:
-    import allure
-
+def _charts(config: pytest.Config, names: Iterable[str]) -> dict[str, bytes]:
+    """Title → chart as SVG, for those that could be drawn."""
     from reports import charting, charts
 
     pictures = charting.gallery(config, names).pictures
-    for name in names:
-        if name in pictures:
-            kind = allure.attachment_type.SVG
-            allure.attach(pictures[name], name=charts.title(name), attachment_type=kind)
+    return {charts.title(name): pictures[name] for name in names if name in pictures}
+
+
+def _attach_charts(drawn: Mapping[str, bytes]) -> None:
+    import allure
+
+    for title, svg in drawn.items():
+        allure.attach(svg, name=title, attachment_type=allure.attachment_type.SVG)
 
 
 def as_csv(table: Table) -> str:

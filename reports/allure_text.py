@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 
 from reports.case import Case
+from reports.html.markup import caption, image, join, rows, tag
 from reports.outcome import Status
 
 EPICS = {
@@ -28,21 +29,32 @@ AREAS = {
     "ci_cd": "CI/CD",
 }
 
+KNOWN_ISSUE = "known issue"
+
 CATEGORIES = [
-    {"name": "Failed: the evidence shows that it does not hold", "matchedStatuses": ["failed"]},
-    {"name": "Error: the suite could not look", "matchedStatuses": ["broken"]},
+    {
+        "name": "Known issue: somebody has marked it as one, and it still does not hold",
+        "matchedStatuses": ["failed"],
+        "messageRegex": rf"^{KNOWN_ISSUE}[\s\S]*",
+    },
+    {"name": "Check violated: the evidence shows that it does not hold", "matchedStatuses": ["failed"]},
+    {
+        "name": "Could not look: the suite had no connection, no time, or a fault of its own",
+        "matchedStatuses": ["broken"],
+    },
     {
         "name": "Unproven: there is no evidence either way",
         "matchedStatuses": ["skipped"],
-        "messageRegex": "(?s)unproven: .*",
+        "messageRegex": r"^unproven: [\s\S]*",
     },
     {
         "name": "Not applicable to this deployment",
         "matchedStatuses": ["skipped"],
-        "messageRegex": "(?s)not applicable: .*",
+        "messageRegex": r"^not applicable: [\s\S]*",
     },
 ]
-"""Allure's categories in our words; the last two are told apart by how their messages begin."""
+"""Allure's categories in our words, told apart by how the messages begin; the expressions mean the same to
+Allure 2, which matches whole messages in Java, and to Allure 3, which searches them in JavaScript."""
 
 
 def labels(case: Case, severities: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -60,8 +72,13 @@ def page_url(page: str) -> str:
     return f"{server}/{repository}/blob/{commit}/{page}" if server and repository and commit else page
 
 
-def description(case: Case) -> str:
-    """What was expected, what was found, why it matters and what to do, as HTML."""
+def description(case: Case, charts: Mapping[str, bytes]) -> str:
+    """What was expected, what was found, why it matters, what to do, and the evidence, as HTML.
+
+    Args:
+        case: the case, judged and redacted.
+        charts: title → chart as SVG, for those that the case asked for.
+    """
     parts = [*_paragraphs("Expected", [case.expectation]), *_paragraphs("Found", case.findings)]
     for violation in case.violations:
         parts += _paragraphs("Does not hold", [violation.found])
@@ -74,6 +91,10 @@ def description(case: Case) -> str:
     if case.status in (Status.ERROR, Status.NOT_APPLICABLE):
         parts += _paragraphs("Reason", [case.reason])
     parts += _paragraphs("What to do", [case.advice])
+    for table in case.tables:
+        scrolled = tag("div", rows(table), style="overflow-x: auto")
+        parts.append(join(tag("p", tag("strong", f"{caption(table)}:")), scrolled))
+    parts += [join(tag("p", tag("strong", f"{title}:")), image(title, svg)) for title, svg in charts.items()]
     return "".join(parts)
 
 

@@ -46,6 +46,9 @@ class Case:
     """pytest's node id."""
     cadences: tuple[str, ...] = ()
     """Markers that say when the check runs: immediate, daily, weekly, deploy, predeploy, rollback."""
+    aspect: str = ""
+    """What tells it from the other cases of its check, for people: the parameter's id, or the test's name in words
+    where several tests prove the check."""
     status: Status = Status.PASSED
     reason: str = ""
     """Why it isn't passed, in one line; empty where it is."""
@@ -57,12 +60,19 @@ class Case:
     doubts: tuple[Doubt, ...] = ()
     tables: tuple[Table, ...] = ()
     charts: tuple[str, ...] = ()
+    known_issue: str = ""
+    """Why somebody expects it to fail, where it does: the reason of its ``xfail`` mark."""
 
     @property
     def label(self) -> str:
         """The item as people say it: ``Check 2``, ``Step 1.2``."""
         kind, _, number = self.check.partition("-")
         return f"{kind.capitalize()} {number.lstrip('0')}"
+
+    @property
+    def name(self) -> str:
+        """The case under its checklist item's name."""
+        return f"{self.label} · {self.title}" + (f" [{self.aspect}]" if self.aspect else "")
 
     def after(self, later: Case) -> Case:
         """This case when a later phase of the same test has been judged: the worse of the two."""

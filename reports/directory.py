@@ -11,6 +11,8 @@ import pytest
 
 VERDICT = "verdict.json"
 SUMMARY = "summary.md"
+PAGE = "index.html"
+REPORT = "report.html"
 JUNIT = "junit.xml"
 EVIDENCE = "evidence.json"
 ALLURE = "allure-results"
@@ -47,7 +49,7 @@ def prepare(directory: Path, keep: str | None) -> None:
 
 def _stale(directory: Path) -> Iterator[Path]:
     """The files of an earlier run, known by their names."""
-    named = [directory / name for name in (VERDICT, SUMMARY, JUNIT, EVIDENCE)]
+    named = [directory / name for name in (VERDICT, SUMMARY, PAGE, REPORT, JUNIT, EVIDENCE)]
     named += [directory / ALLURE / name for name in _ALLURE_NAMED]
     yield from (path for path in named if path.is_file())
     for pattern in _ALLURE_FILES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,7 +29,14 @@ def case_of(item: pytest.Item) -> Case | None:
     callspec = getattr(item, "callspec", None)
     name = str(getattr(function, "__name__", item.name))
     marks = [mark.name for mark in item.iter_markers()]
-    return unjudged(declared, callspec.id if callspec else name, name, item.nodeid, marks)
+    case = unjudged(declared, callspec.id if callspec else name, name, item.nodeid, marks)
+    return replace(case, aspect=callspec.id if callspec else _aspect(item, declared, name))
+
+
+def _aspect(item: pytest.Item, declared: Item, name: str) -> str:
+    """The test's name in words, where it isn't the only one that proves the checklist item."""
+    tests = [test for test in vars(getattr(item, "module", item)).values() if item_of(test) == declared]
+    return name.removeprefix("test_").replace("_", " ") if len(tests) > 1 else ""
 
 
 def unjudged(declared: Item, case: str, test: str, node: str, marks: list[str]) -> Case:
@@ -53,6 +61,7 @@ def judged(case: Case, item: pytest.Item, call: pytest.CallInfo[None], redactor:
     facts = _facts(raised, call.when, judge)
     prose: dict[str, Any] = facts | {
         "id": case.id,
+        "aspect": case.aspect,
         "node": case.node,
         "expectation": judge.expectation,
         "findings": list(judge.findings),

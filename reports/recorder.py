@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ class Recorder:
         report = yield
         unjudged = case_of(item)
         if unjudged is not None:
-            phase = judged(unjudged, item, call, self.record.redactor)
+            phase = self._with_known_issue(judged(unjudged, item, call, self.record.redactor), report)
             so_far = item.stash.get(CASE, None)
             item.stash[CASE] = case = phase if so_far is None else so_far.after(phase)
             self._present(report, phase, item, call)
@@ -78,6 +79,13 @@ class Recorder:
             allure_results.describe(self.config, case, report.when, item.stash.get(TRACE, ""))
         report.sections = [(name, self.record.redactor.text(text)) for name, text in report.sections]
         return report
+
+    def _with_known_issue(self, phase: Case, report: pytest.TestReport) -> Case:
+        """The case with the reason of its ``xfail`` mark, where it failed as the mark expects."""
+        expected = getattr(report, "wasxfail", None)
+        if expected is None or phase.status is not Status.FAILED:
+            return phase
+        return replace(phase, known_issue=self.record.redactor.text(expected) or "no reason is given")
 
     def _present(
         self, report: pytest.TestReport, phase: Case, item: pytest.Item, call: pytest.CallInfo[None]

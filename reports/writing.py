@@ -15,12 +15,13 @@ from reports.verdict import RunResult
 
 
 def write_reports(config: pytest.Config, record: Record, result: RunResult) -> list[str]:
-    """Write verdict.json, summary.md and what Allure and GitHub get beside the tests' own results.
+    """Write verdict.json, summary.md, index.html and what Allure and GitHub get beside the tests' own results.
 
     Returns:
         A sentence for each report that could not be written.
     """
     from reports import allure_environment, charting, github, summary
+    from reports.html import index
 
     folder = record.directory
     tasks: dict[str, Callable[[], None]] = {
@@ -29,6 +30,7 @@ def write_reports(config: pytest.Config, record: Record, result: RunResult) -> l
         directory.SUMMARY: lambda: write_atomically(
             folder / directory.SUMMARY, summary.markdown(result, charting.links(config, folder))
         ),
+        directory.PAGE: lambda: index.write(config, record, result),
         directory.ALLURE: lambda: allure_environment.write(config, record, result),
         "the summary of the GitHub step": lambda: github.append_step_summary(summary.markdown(result)),
     }

@@ -1,0 +1,90 @@
+"""``python -m reports``: turns what a run has left into ``report.html``, one file to open or to mail."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from fixtures.settings.problems import nearest
+from reports import directory
+from reports.html.generate import ALLURE, NoReport, identity, render
+
+REPORTS = Path("reports/latest")
+HISTORIES = Path("reports/history")
+WRITTEN, NOT_WRITTEN, USAGE = 0, 1, 4
+"""Exit statuses; the last is pytest's own for a mistake in the options."""
+
+OPTIONS = ("--report-dir", "--history", "--help")
+
+
+class Parser(argparse.ArgumentParser):
+    """Ends with pytest's status for a usage error, and one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, with the nearest valid name where an option is misspelt."""
+        unknown = next((word for word in message.split() if word.startswith("--")), "")
+        near = nearest(unknown.partition("=")[0], OPTIONS) if "unrecognized" in message else None
+        self.exit(USAGE, f"{self.prog}: {message}{f'; the nearest valid name is {near}' if near else ''}\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the report, and say where it is or why there is none; returns the exit status."""
+    parser = Parser("python -m reports", description=__doc__, allow_abbrev=False)
+    parser.add_argument(
+        "--report-dir",
+        metavar="DIR",
+        type=Path,
+        default=REPORTS,
+        help="the folder of a run (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--history",
+        metavar="DIR",
+        type=Path,
+        default=HISTORIES,
+        help="the folder of the histories, a file for each target and selection (default: %(default)s)",
+    )
+    options = parser.parse_args(arguments)
+    verdict = _verdict(parser, options.report_dir)
+    try:
+        rendered = render(options.report_dir, verdict, options.history)
+    except NoReport as error:
+        sys.stderr.write(f"no report.html: {error}; {options.report_dir / directory.PAGE} has the same facts\n")
+        return NOT_WRITTEN
+    except OSError as error:
+        sys.stderr.write(f"no report.html: {error.filename or options.report_dir}: {error.strerror}\n")
+        return NOT_WRITTEN
+    if rendered.unreadable:
+        sys.stderr.write(f"{rendered.unreadable} lines of the history are no runs, and were left out\n")
+    runs = "1 run" if rendered.runs == 1 else f"{rendered.runs} runs"
+    sys.stdout.write(f"{rendered.path} (Allure {ALLURE}, trends over {runs})\n")
+    return WRITTEN
+
+
+def _verdict(parser: Parser, folder: Path) -> dict[str, Any]:
+    """The verdict of the run whose reports lie in the folder; a usage error where there is none."""
+    file = folder / directory.VERDICT
+    try:
+        verdict = json.loads(file.read_text(encoding="utf-8"))
+        identity(verdict)
+        verdict["verdict"]
+    except FileNotFoundError:
+        parser.error(
+            f"--report-dir: {folder} has no {directory.VERDICT}; expected the folder of a run that came to its "
+            "end, as pytest -m immediate leaves it"
+        )
+    except OSError as error:
+        parser.error(f"--report-dir: {file} cannot be read ({error.strerror})")
+    except (ValueError, KeyError, TypeError):
+        parser.error(f"--report-dir: {file} is no verdict of this suite")
+    if not (folder / directory.ALLURE).is_dir():
+        parser.error(f"--report-dir: {folder} has no {directory.ALLURE}, which the report is made of")
+    assert isinstance(verdict, dict)
+    return verdict
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""What the page shows of a check and of its cases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from reports.case import Case
+from reports.digest import Fault
+from reports.html.markup import Markup, caption, image, prose, rows, tag
+from reports.outcome import Status
+from reports.verdict import CheckResult, case_names
+
+WORDS = {
+    Status.PASSED: "passed",
+    Status.FAILED: "failed",
+    Status.ERROR: "error",
+    Status.UNPROVEN: "unproven",
+    Status.NOT_APPLICABLE: "not applicable",
+}
+
+
+@dataclass(frozen=True)
+class References:
+    """What cases refer to by name: charts, and the addresses of the checks' pages."""
+
+    pictures: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
+    """Name of a chart → its title, and the chart as SVG."""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    """Path of a page in the project → where it can be read, if anywhere."""
+
+
+def mark(status: Status, text: str = "") -> Markup:
+    """An outcome as a coloured word."""
+    return tag("span", text or WORDS[status], class_=f"mark {status.value}")
+
+
+def weight(criterion: str) -> Markup:
+    """The criterion of a check as a quiet word."""
+    return tag("span", criterion, class_="weight")
+
+
+def readable(name: str) -> str:
+    """The name of a case for people: a test's name becomes words, a parameter's id stays."""
+    test, bracket, parameter = name.partition("[")
+    if not test.startswith("test_"):
+        return name
+    return f"{test.removeprefix('test_').replace('_', ' ')} {bracket}{parameter}".strip()
+
+
+def said(entries: Iterable[tuple[str, str]]) -> Markup:
+    """What is said of something, each sentence with its label; advice stands out."""
+    terms = [
+        (tag("dt", label), tag("dd", prose(text), class_="advice" if label == "what to do" else False))
+        for label, text in entries
+        if text
+    ]
+    return tag("dl", terms, class_="said") if terms else Markup()
+
+
+def fault(found: Fault) -> Markup:
+    """One thing that does not hold."""
+    names = ", ".join(readable(name) for name in found.cases)
+    entries = (("expected", found.expected), ("why it matters", found.why), ("what to do", found.advice))
+    return tag(
+        "div",
+        tag("p", names, class_="where"),
+        tag("p", prose(found.found)),
+        said(entries),
+        class_="fault failed",
+    )
+
+
+def evidence(cases: Iterable[Case], references: References, *, opened: bool) -> Iterator[Markup]:
+    """The tables and charts of some cases, each once."""
+    shown = list(cases)
+    for table in {(table.title, repr(table.rows)): table for case in shown for table in case.tables}.values():
+        inside = tag("div", rows(table), class_="scroll", tabindex="0", role="region", aria_label=table.title)
+        yield tag("details", tag("summary", caption(table)), inside, class_="evidence", open=opened)
+    for name in dict.fromkeys(name for case in shown for name in case.charts):
+        if name in references.pictures:
+            title, svg = references.pictures[name]
+            yield tag("figure", tag("figcaption", title), image(title, svg))
+
+
+def page_link(check: CheckResult, references: References) -> Markup:
+    """Where the check is explained."""
+    address = references.addresses.get(check.page, "")
+    where = (
+        tag("a", check.page, href=address)
+        if address.startswith(("https://", "http://"))
+        else tag("code", check.page)
+    )
+    return tag("p", "What this check proves, and how: ", where, class_="faint page")
+
+
+def known_issues(cases: Iterable[Case]) -> Iterator[Markup]:
+    """Which known issues stand behind failed cases."""
+    for reason in dict.fromkeys(case.known_issue for case in cases if case.known_issue):
+        yield tag("p", f"Known issue: {reason}", class_="known")
+
+
+def whole_check(check: CheckResult, references: References, *, opened: bool) -> Markup:
+    """A check that can be opened: all its cases, with what was expected and found."""
+    passed = sum(case.status is Status.PASSED for case in check.applicable)
+    count = f"{passed} of {len(check.applicable)} cases" if len(check.applicable) > 1 else ""
+    summary = tag(
+        "summary",
+        tag("h3", f"{check.label} · {check.title}"),
+        tag("span", count, class_="faint"),
+        weight(check.criterion),
+        mark(check.status),
+    )
+    entries = [
+        _case(case, name, references) for name, case in zip(case_names(check.cases), check.cases, strict=True)
+    ]
+    inside = tag("div", page_link(check, references), tag("ul", entries, class_="cases"), class_="inside")
+    return tag("details", summary, inside, class_="check card", open=opened, id=check.check)
+
+
+def _case(case: Case, name: str, references: References) -> Markup:
+    head = tag("div", tag("h4", readable(name)), mark(case.status), class_="head")
+    return tag("li", head, said(_entries(case)), evidence([case], references, opened=False))
+
+
+def _entries(case: Case) -> Iterator[tuple[str, str]]:
+    yield "expected", case.expectation
+    yield from (("found", finding) for finding in case.findings)
+    for violation in case.violations:
+        yield "does not hold", violation.found
+        yield "expected instead", violation.expected
+        yield "what to do", violation.advice
+    for doubt in case.doubts:
+        yield "unproven", doubt.reason
+        yield "what would prove it", doubt.proof
+    if case.status in (Status.ERROR, Status.NOT_APPLICABLE):
+        yield "reason", case.reason
+    yield "what to do", case.advice
+    yield "known issue", case.known_issue

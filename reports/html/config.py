@@ -1,0 +1,46 @@
+"""What Allure's generator is told: name, grouping, categories in our words, the charts that say something."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from reports.allure_text import CATEGORIES
+
+CHARTS = (
+    {"type": "statusDynamics", "title": "Cases by outcome, run by run", "limit": 30},
+    {"type": "statusTransitions", "title": "What changed from run to run", "limit": 30},
+    {"type": "currentStatus", "title": "Cases of this run"},
+    {
+        "type": "testResultSeverities",
+        "title": "Cases by weight: blocker is a must, normal a should, minor a nice-to-have",
+        "levels": ["blocker", "normal", "minor"],
+        "statuses": ["passed", "failed", "broken", "skipped"],
+        "includeUnset": False,
+    },
+)
+"""Time and coverage are left out: a check takes milliseconds, because everything was read before it."""
+
+
+def allurerc(name: str, output: Path, history: Path) -> dict[str, Any]:
+    """The content of ``allurerc.json``.
+
+    Args:
+        name: the heading of the report.
+        output: the folder that Allure writes its page into.
+        history: the file with the earlier runs, which Allure appends this run to.
+    """
+    options = {
+        "singleFile": True,
+        "reportLanguage": "en",
+        "groupBy": ["epic", "feature", "story"],
+        "sections": ["charts"],
+        "charts": list(CHARTS),
+    }
+    return {
+        "name": name,
+        "output": str(output),
+        "historyPath": str(history),
+        "plugins": {"awesome": {"options": options}},
+        "categories": {"rules": CATEGORIES},
+    }

@@ -1,0 +1,41 @@
+"""pytest's side of ``index.html``: gathers what the page shows of a finished run, and writes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reports import allure_environment, allure_text, directory
+from reports.charting import gallery
+from reports.files import write_atomically
+from reports.html.cases import References
+from reports.html.page import document
+
+if TYPE_CHECKING:
+    from reports.record import Record
+    from reports.verdict import RunResult
+
+
+def write(config: pytest.Config, record: Record, result: RunResult) -> None:
+    """Write the page of a finished run.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    facts = allure_environment.facts_of(config, record, result)
+    page = document(result, facts, references(config, result))
+    write_atomically(Path(record.directory) / directory.PAGE, page)
+
+
+def references(config: pytest.Config, result: RunResult) -> References:
+    """The charts that the run's cases ask for, and where the pages of its checks can be read."""
+    from reports import charts
+
+    names = dict.fromkeys(name for check in result.checks for case in check.cases for name in case.charts)
+    pictures = gallery(config, names).pictures if names else {}
+    return References(
+        {name: (charts.title(name), svg) for name, svg in pictures.items()},
+        {check.page: allure_text.page_url(check.page) for check in result.checks},
+    )

@@ -1,0 +1,163 @@
+"""``index.html``: the whole run on one page of our own, which needs no generator, no script and no other file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC
+from importlib.resources import files
+from itertools import groupby
+
+from reports import digest
+from reports.allure_text import AREAS, EPICS
+from reports.case import WORST_FIRST
+from reports.html.cases import (
+    WORDS,
+    References,
+    evidence,
+    fault,
+    known_issues,
+    mark,
+    page_link,
+    said,
+    weight,
+    whole_check,
+)
+from reports.html.markup import Markup, join, prose, tag
+from reports.outcome import Status
+from reports.verdict import CheckResult, RunResult
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+"""What the page may load: its own style and the pictures in it."""
+
+SECTIONS = {Status.FAILED: "failed", Status.ERROR: "errors", Status.UNPROVEN: "unproven"}
+"""Where the counts at the top lead to."""
+
+
+def document(result: RunResult, facts: Mapping[str, str], references: References) -> str:
+    """The page of a run.
+
+    Args:
+        result: the run, redacted.
+        facts: what is known of the run as a whole, redacted; an address of the run itself becomes a link.
+        references: charts, and where the pages of the checks can be read.
+    """
+    title = f"{result.verdict.value} · {result.target} · {result.selection}"
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        tag("meta", name="referrer", content="no-referrer"),
+        tag("title", title),
+        tag("style", Markup(files("reports.html").joinpath("style.css").read_text(encoding="utf-8"))),
+    )
+    body = tag(
+        "main",
+        _verdict(result),
+        _failed(result, references),
+        _causes("errors", "What could not be looked at", "what to do", digest.errors(result)),
+        _causes("unproven", "What is unproven", "what would prove it", digest.unproven(result)),
+        _causes("not-applicable", "What does not apply", "", digest.not_applicable(result)),
+        _all(result, references),
+        _run(facts),
+    )
+    return f"<!DOCTYPE html>\n{tag('html', head, tag('body', body), lang='en')}\n"
+
+
+def _verdict(result: RunResult) -> Markup:
+    counts = [(status, result.counts[status]) for status in WORST_FIRST if result.counts[status]]
+    counts += [(Status.NOT_APPLICABLE, len(result.not_applicable))] if result.not_applicable else []
+    started, finished = (moment.astimezone(UTC) for moment in (result.started_at, result.finished_at))
+    when = f"{started.day} {started:%B %Y, %H:%M:%S} to {finished:%H:%M:%S} UTC"
+    return tag(
+        "header",
+        tag("p", f"EasyMO verification · {result.target} · {result.selection}", class_="faint"),
+        tag("h1", result.verdict.value),
+        tag("p", f"{digest.WHY[result.verdict].capitalize()}.", class_="why"),
+        tag("ul", (tag("li", _count(status, number)) for status, number in counts), class_="counts"),
+        tag("p", f"{_musts(result)}{when}.", class_="faint"),
+        class_=f"verdict card {result.verdict.value}",
+    )
+
+
+def _musts(result: RunResult) -> str:
+    """How many of the must-haves hold, as the beginning of a sentence."""
+    musts = [check for check in result.judged if check.criterion == "must"]
+    holding = sum(check.status is Status.PASSED for check in musts)
+    return f"{holding} of {len(musts)} must-haves proven. " if musts else ""
+
+
+def _count(status: Status, number: int) -> Markup:
+    shown = mark(status, f"{number} {WORDS[status]}")
+    return tag("a", shown, href=f"#{SECTIONS[status]}") if status in SECTIONS else shown
+
+
+def _section(name: str, title: str, *content: Markup) -> Markup:
+    return tag("section", tag("h2", title), *content, id=name)
+
+
+def _failed(result: RunResult, references: References) -> Markup:
+    failed = sorted(result.with_status(Status.FAILED), key=lambda check: check.criterion != "must")
+    return (
+        _section("failed", "What failed", *(_failure(check, references) for check in failed))
+        if failed
+        else Markup()
+    )
+
+
+def _failure(check: CheckResult, references: References) -> Markup:
+    cases = [case for case in check.cases if case.status is Status.FAILED]
+    head = tag("div", tag("h3", f"{check.label} · {check.title}"), weight(check.criterion), class_="head")
+    return tag(
+        "article",
+        head,
+        known_issues(cases),
+        (fault(found) for found in digest.faults(check)),
+        evidence(cases, references, opened=True),
+        page_link(check, references),
+        class_="card",
+    )
+
+
+def _causes(name: str, title: str, helps: str, causes: Iterable[digest.Cause]) -> Markup:
+    entries = [
+        tag(
+            "li",
+            tag("p", ", ".join(checks), class_="faint"),
+            (tag("p", prose(cause.reason)) for cause in alike),
+            said([(helps, helping)]),
+        )
+        for (checks, helping), alike in groupby(causes, lambda cause: (cause.checks, cause.help))
+    ]
+    return _section(name, title, tag("ul", entries, class_="causes card")) if entries else Markup()
+
+
+def _all(result: RunResult, references: References) -> Markup:
+    return _section("checks", "All checks", *_groups(result.checks, references))
+
+
+def _groups(checks: Sequence[CheckResult], references: References) -> Iterator[Markup]:
+    """The checks by cadence, and within it by area; areas in the order of their first check."""
+    cadences, areas = list(EPICS), list(dict.fromkeys(check.area for check in checks))
+
+    def place(check: CheckResult) -> tuple[int, int]:
+        cadence = check.cadences[0] if check.cadences else ""
+        return (
+            cadences.index(cadence) if cadence in cadences else len(cadences),
+            areas.index(check.area),
+        )
+
+    for (cadence, area), group in groupby(sorted(checks, key=place), key=place):
+        name = list(EPICS.values())[cadence] if cadence < len(cadences) else "Other checks"
+        heading = f"{name} · {AREAS.get(areas[area], areas[area])}"
+        yield tag("p", heading, class_="group", role="heading", aria_level="3")
+        yield join(whole_check(check, references, opened=False) for check in group)
+
+
+def _run(facts: Mapping[str, str]) -> Markup:
+    shown = [(tag("dt", name), tag("dd", _fact(value))) for name, value in facts.items()]
+    return _section("run", "The run", tag("div", tag("dl", shown, class_="said"), class_="card"))
+
+
+def _fact(value: str) -> Markup:
+    return tag("a", value, href=value) if value.startswith("https://") else join(value)

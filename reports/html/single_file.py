@@ -1,0 +1,66 @@
+"""Makes Allure's single file fit to be mailed: it asks no host for anything, and a phone shows it at its width."""
+
+from __future__ import annotations
+
+import re
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'unsafe-inline' data:",
+        "style-src 'unsafe-inline' data:",
+        *(f"{kind}-src data: blob:" for kind in ("img", "font", "media", "connect", "frame")),
+        "form-action 'none'",
+    )
+)
+"""What the page may load: what is in the file. A browser refuses everything else, whatever the file says."""
+
+HEAD = (
+    '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    '<meta name="referrer" content="no-referrer">'
+)
+
+TOP = """<script>
+// Allure scrolls to the first entry of its list when it is opened; a reader begins at the verdict.
+(() => {
+  if (location.hash) return;
+  const end = Date.now() + 3000;
+  let touched = false;
+  for (const kind of ["wheel", "keydown", "pointerdown", "touchstart"])
+    addEventListener(kind, () => { touched = true; }, { capture: true, passive: true });
+  const top = () => {
+    if (touched || location.hash || Date.now() > end) return;
+    document.querySelectorAll("[data-tree-scroll-container]").forEach(part => { part.scrollTop = 0; });
+    requestAnimationFrame(top);
+  };
+  top();
+})();
+</script>"""
+
+_CHARSET = '<meta charset="utf-8">'
+_TRACKER = re.compile(
+    r'\s*<script async src="https://www\.googletagmanager\.com/gtag/js\?id=[\w-]+"></script>'
+    r"\s*<script>(?:(?!</script>).)*?\bgtag\(.*?</script>",
+    re.DOTALL,
+)
+_LOADS = re.compile(r"""<(?:script|link|img|iframe|source)\b[^>]{0,200}?\b(?:src|href)=["']?(?:https?:)?//""")
+
+
+class UnknownPage(Exception):
+    """The generated page is not built as this version of Allure builds it."""
+
+
+def self_contained(page: str) -> str:
+    """The page without the analytics script, with a policy that keeps it from loading anything.
+
+    Raises:
+        UnknownPage: the page has not exactly one analytics script where Allure puts it, or still loads something.
+    """
+    stripped, removed = _TRACKER.subn("", page)
+    if removed != 1 or stripped.count(_CHARSET) != 1 or "</body>" not in stripped:
+        raise UnknownPage("Allure's page is not built as expected, so its analytics script may still be in it")
+    if _LOADS.search(stripped):
+        raise UnknownPage("Allure's page loads something from another host")
+    before, body_end, after = stripped.rpartition("</body>")
+    return before.replace(_CHARSET, _CHARSET + HEAD) + TOP + body_end + after
