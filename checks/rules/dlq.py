@@ -55,8 +55,8 @@ def latest_pass_succeeded(judge: Judge, ended: Pass, now: datetime) -> None:
         advice=LOOK,
     )
     judge.requires(
-        bool(ended.entries_processed) or not ended.entries_failed,
-        f"all {ended.entries_failed} entries of {at} failed, none was processed",
+        not _all_failed(ended),
+        f"all {ended.entries_failed} entries of {at} failed",
         expected="entries that are processed",
         why=WHY,
         advice=LOOK,
@@ -65,6 +65,11 @@ def latest_pass_succeeded(judge: Judge, ended: Pass, now: datetime) -> None:
         f"latest completed pass {ago(now, ended.processed_at or now)}: "
         f"{ended.entries_processed or 0} processed, {ended.entries_failed or 0} failed"
     )
+
+
+def _all_failed(ended: Pass) -> bool:
+    """Whether nothing was served, be the failed entries counted among the processed ones or beside them."""
+    return bool(ended.entries_failed) and (ended.entries_processed or 0) in (0, ended.entries_failed)
 
 
 def completed_in_time(

@@ -75,6 +75,10 @@ FAULTS = {
         f"{SET} entries_processed = 0, entries_failed = 7 {LATEST}",
         (Status.FAILED, "all 7 entries of the pass at"),
     ),
+    "all entries of the pass failed, counted as processed too": (
+        f"{SET} entries_processed = 7, entries_failed = 7 {LATEST}",
+        (Status.FAILED, "all 7 entries of the pass at"),
+    ),
     "a null is not a zero: nothing counted as processed": (
         "ALTER TABLE public.dlq_processing_log ALTER COLUMN entries_processed DROP NOT NULL;"
         f"{SET} entries_processed = NULL, entries_failed = 3 {LATEST}",
