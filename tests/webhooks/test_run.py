@@ -32,9 +32,9 @@ def cases(done: Run) -> dict[str, str]:
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "with workers"])
 def test_report_names_endpoint_and_forgery(server: Server, tmp_path: Path, workers: tuple[str, ...]) -> None:
     done, base_url = run(server, tmp_path, "believes-x-debug-1", "--probe-seed", "7", *workers)
-    assert done.status == 1
+    assert done.status == 1, done.output
     found = cases(done)
-    assert found.pop("wa-webhook-core-debug-headers") == "failed"
+    assert found.pop("wa-webhook-core-debug-headers") == "failed", done.output
     names = ("wa-webhook", "wa-webhook-unified", "wa-webhook-core")
     assert {case for case, status in found.items() if status != "passed"} <= {f"{n}-debug-headers" for n in names}
     assert "wa-webhook-core answered 200 to a forged request (x-debug: 1; no signature)" in " ".join(
