@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +79,31 @@ def test_a_run_writes_nothing(any_deployment, tmp_path):
     # Statistics of other sessions arrive within a second of their last statement.
     any_deployment.superuser_execute("SELECT pg_sleep(1.1)")
     assert any_deployment.superuser_execute(ROWS_OF) == before
+
+
+def test_no_process_of_a_run_has_a_secret_in_its_arguments(any_deployment, tmp_path):
+    """Arguments are for everybody to read, so they are looked at all the while, those of helpers too."""
+    environ = environment(any_deployment.access)
+    secrets = [environ[name] for name in ("EASYMO_DATABASE_URL", "WHATSAPP_APP_SECRET", "WA_VERIFY_TOKEN")]
+    secrets.append(secrets[0].split(":")[2].partition("@")[0])
+    with ThreadPoolExecutor(1) as executor:
+        run = executor.submit(run_suite, tmp_path, "-m", "immediate", "-n", "1", environ=environ)
+        seen = set()
+        while not run.done():
+            seen |= arguments()
+            time.sleep(0.02)
+    assert run.result().status == 0, run.result().output
+    assert any(b"--report-dir" in line for line in seen)
+    assert [secret for secret in secrets if any(secret.encode() in line for line in seen)] == []
+
+
+def arguments():
+    """The command lines of all processes of this machine at this moment."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            found.add((process / "cmdline").read_bytes())
+    return found
 
 
 def test_limits_are_the_settings_own():

@@ -1,0 +1,119 @@
+"""Runs through a real pgbouncer: what works directly works through a pooler, and leaves nothing in it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trustme
+
+from fixtures.secret import Secret
+from tests.operations.pooler import Pooler, program
+from tests.running import environment, run_suite
+
+SETTINGS = (
+    *("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"),
+    *("search_path", "TimeZone", "jit", "transaction_isolation"),
+)
+"""What the suite sets for its transactions; pgbouncer itself carries a client's application_name over."""
+
+
+@pytest.fixture
+def folder():
+    """A folder that an unprivileged user can reach, which the test runner's own need not be."""
+    program()
+    with tempfile.TemporaryDirectory(prefix="pooler-") as name:
+        os.chmod(name, 0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def pooled(any_deployment, folder):
+    """Makes a pooler in front of the deployment's database."""
+
+    def making(mode, tls=None):
+        secret = any_deployment.superuser_execute(
+            "SELECT rolpassword FROM pg_authid WHERE rolname = 'easymo_verifier'"
+        )[0][0]
+        return Pooler(folder, any_deployment.access.database_url.reveal(), secret, mode, tls)
+
+    return making
+
+
+@pytest.mark.parametrize("mode", ["session", "transaction"])
+def test_a_run_through_a_pooler_is_go(any_deployment, pooled, tmp_path, mode):
+    """Also where each transaction may meet another session of the server: nothing is set for longer."""
+    with pooled(mode) as pooler:
+        before = {name: pooler.setting(name) for name in SETTINGS}
+        access = replace(any_deployment.access, database_url=Secret(pooler.url()))
+        run = run_suite(tmp_path, "-m", "immediate or daily", environ=environment(access))
+        assert run.status == 0, run.output
+        assert {name: pooler.setting(name) for name in SETTINGS} == before
+
+
+def test_a_wrong_password_is_said_as_the_pooler_says_it(any_deployment, pooled, tmp_path):
+    """The reason is in the report of check 1, the password nowhere."""
+    with pooled("transaction") as pooler:
+        wrong = Secret(pooler.url().replace(":", ":wrong-4711", 2).replace(":wrong-4711", ":", 1))
+        access = replace(any_deployment.access, database_url=wrong)
+        run = run_suite(tmp_path, "-m", "daily", environ=environment(access))
+    assert (run.status, run.verdict["verdict"]) == (1, "concerns")
+    assert "could not be reached" in run.output
+    assert "wrong-4711" not in run.output
+
+
+@pytest.fixture
+def authority():
+    """A certificate authority of the test's own."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def encrypted(pooled, folder, authority):
+    """Makes a pooler that clients have to use TLS with, whose certificate is for ``localhost``."""
+
+    def making(host="localhost"):
+        certificate = authority.issue_cert(host)
+        (folder / "server.crt").write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+        (folder / "server.key").write_bytes(certificate.private_key_pem.bytes())
+        return pooled("transaction", (folder / "server.crt", folder / "server.key"))
+
+    return making
+
+
+@pytest.fixture
+def verifying(any_deployment, encrypted, tmp_path):
+    """Runs with ``sslmode=verify-full`` through a pooler with a certificate for a host."""
+
+    def running(host, trusted):
+        root = tmp_path / "root.crt"
+        trusted.cert_pem.write_to_path(str(root))
+        with encrypted(host) as pooler:
+            url = pooler.url(host="localhost", options=f"sslmode=verify-full&sslrootcert={root}")
+            access = replace(any_deployment.access, database_url=Secret(url))
+            return run_suite(tmp_path / "out", "-m", "daily", environ=environment(access))
+
+    return running
+
+
+def test_verify_full_takes_the_right_certificate(verifying, authority):
+    """The whole run goes through TLS."""
+    run = verifying("localhost", authority)
+    assert run.status == 0, run.output
+
+
+def test_verify_full_refuses_a_certificate_for_another_name(verifying, authority):
+    """With libpq's reason, and without a try that does not ask for TLS."""
+    run = verifying("db.example", authority)
+    assert run.status == 1
+    assert 'server certificate for "db.example"' in " ".join(run.output.split())
+
+
+def test_verify_full_refuses_a_certificate_of_an_unknown_authority(verifying):
+    """The server may be anybody then."""
+    run = verifying("localhost", trustme.CA())
+    assert run.status == 1
+    assert "certificate verify failed" in " ".join(run.output.split())
