@@ -1,0 +1,72 @@
+"""The pages of the checks: each check has one, it says what it has to, and what it names exists."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing
+
+import pytest
+
+from fixtures.settings import Settings
+from tests.docs.declared import declared
+from tests.docs.index import FILE, render
+from tests.docs.pages import DOCS
+
+HEADINGS = ["Proves", "Reads", "Fails when", "Unproven when", "What to do", "Thresholds"]
+CHECKS = {check.check: check for check in declared()}
+PAGES = sorted(path.stem for path in (DOCS / "checks").glob("*.md") if path.name != "README.md")
+FILE_NAME = re.compile(r"\.(toml|md|py|json|sql|ya?ml)$")
+
+
+def text(check):
+    """A check's page."""
+    return (DOCS / "checks" / f"{check}.md").read_text(encoding="utf-8")
+
+
+def section(check, heading):
+    """One section of a check's page."""
+    return text(check).partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def test_every_check_has_a_page_and_every_page_a_check():
+    """A check without a page leaves whoever it wakes alone with it."""
+    assert sorted(CHECKS) == PAGES
+
+
+def test_the_index_is_what_the_checks_declare():
+    """Id, title, criterion, area and marker, in the checklist's order."""
+    assert FILE.read_text(encoding="utf-8") == render(), "run python -m tests.docs.index"
+
+
+@pytest.mark.parametrize("check", PAGES)
+def test_a_page_has_its_title_weight_and_sections(check):
+    """The same sections in the same order on every page, none of them empty."""
+    first, _, third, *_ = text(check).splitlines()
+    declared_as = CHECKS[check]
+    assert first == f"# {declared_as.label} · {declared_as.title}"
+    assert third.lower().startswith(f"{declared_as.criterion} · ")
+    assert third.lower().rpartition(" · ")[2].replace("ci/cd", "ci_cd") == declared_as.area
+    assert re.findall(r"^## (.*)$", text(check), re.MULTILINE) == HEADINGS
+    assert [heading for heading in HEADINGS if not section(check, heading).strip()] == []
+
+
+def setting_exists(name):
+    """Whether the model has a setting, by its dotted name; of a list of tables, a field of theirs."""
+    owner, hint = Settings, None
+    for part in name.split("."):
+        if not dataclasses.is_dataclass(owner) or part not in typing.get_type_hints(owner):
+            return False
+        hint = typing.get_type_hints(owner)[part]
+        entry = typing.get_args(hint)
+        owner = entry[0] if typing.get_origin(hint) is tuple else hint
+    return hint is not None
+
+
+@pytest.mark.parametrize("check", PAGES)
+def test_the_settings_that_a_page_names_exist(check):
+    """Under Thresholds, whatever is written as a setting is one."""
+    named = re.findall(r"`\[*([a-z_]+(?:\.[a-z_]+)*)\]*`", section(check, "Thresholds"))
+    settings = [name for name in named if "." in name and not FILE_NAME.search(name)]
+    tables = re.findall(r"`\[+([a-z_.]+)\]+`", section(check, "Thresholds"))
+    assert [name for name in (*settings, *tables) if not setting_exists(name)] == []
