@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.declared import declared, tests_of_checks
+from tests.docs.declared import declared, proofs
 from tests.running import ROOT
 
 LONGEST_MODULE = 400
@@ -70,7 +70,7 @@ def test_registered_markers_are_those_in_use():
     """A marker that no check has selects nothing; those of parts to come are named above."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     registered = {line.partition(":")[0] for line in settings["tool"]["pytest"]["markers"]}
-    used = {mark for _, _, marks in tests_of_checks() for mark in marks} - {"parametrize"}
+    used = {mark for _, _, marks in proofs() for mark in marks} - {"parametrize"}
     assert used | TO_COME == registered
     assert used & TO_COME == set()
 

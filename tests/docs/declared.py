@@ -13,7 +13,7 @@ from reports.judging import unjudged
 from reports.verdict import CheckResult, results
 
 
-def tests_of_checks() -> Iterator[tuple[FunctionType, Item, list[str]]]:
+def proofs() -> Iterator[tuple[FunctionType, Item, list[str]]]:
     """Every test of a checklist item, with the names of all its markers."""
     for module in pkgutil.iter_modules(checks.__path__):
         if not module.name.startswith("test_"):
@@ -30,5 +30,5 @@ def declared() -> tuple[CheckResult, ...]:
     """The items, each once; nothing is judged."""
     return results(
         unjudged(item, test.__name__, test.__name__, f"checks::{test.__name__}", marks)
-        for test, item, marks in tests_of_checks()
+        for test, item, marks in proofs()
     )

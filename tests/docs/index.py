@@ -11,11 +11,11 @@ HEAD = """\
 # The checks
 
 One page for each item of the checklist that the suite proves: what a pass proves, what is read for it, when it
-fails, when it is unproven, what to do, and its thresholds. `pytest --checks` lists them with what they need, and what of
-that is set.
+fails, when it is unproven, what to do, and its thresholds. `pytest --checks` lists them with what they need, and
+what of that is set.
 
-**Must**: a blocker; failed or not to be looked at, the verdict is `no-go`. **Should** and **nice** are goals of the first
-weeks; failed, the verdict is `concerns`. The area is that of the checklist's readiness scorecard.
+**Must**: a blocker; failed or not to be looked at, the verdict is `no-go`. **Should** and **nice** are goals of
+the first weeks; failed, the verdict is `concerns`. The area is that of the checklist's readiness scorecard.
 
 | item | title | criterion | area | marker |
 | --- | --- | --- | --- | --- |
