@@ -87,6 +87,17 @@ def test_no_deployment_is_brought_up_or_asked_and_no_report_is_made(tmp_path):
     assert not [name for name in os.listdir(tmp_path) if name.startswith("easymo-")]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "variables"), [(("--target", "production"), {}), ((), {"EASYMO_DATABASE_URL": ""})]
+)
+def test_a_deployment_that_nothing_leads_to_is_listed_with_what_is_missing(tmp_path, arguments, variables):
+    """A run would be refused; the list is how to find out what to set."""
+    entries, run = listed(tmp_path, "-m", "immediate", *arguments, **variables)
+    assert run.status == 0, run.output
+    assert "EASYMO_DATABASE_URL not set" in "".join(entries["Check 1"])
+    assert "0 of 8 checks have all that is needed" in run.output
+
+
 def test_empty_variables_are_named(tmp_path):
     """A CI system passes a secret that it does not have as an empty text."""
     entries, run = listed(tmp_path, "-m", "immediate", WA_VERIFY_TOKEN="", **DATABASE)
