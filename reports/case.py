@@ -19,6 +19,12 @@ def worst(*statuses: Status) -> Status:
     return min(statuses, key=WORST_FIRST.index)
 
 
+def words_of(name: str) -> str:
+    """The name of a test function as words: ``test_dlq_is_processing`` is "DLQ is processing"."""
+    words = name.removeprefix("test_").split("_")
+    return " ".join("DLQ" if word == "dlq" else word for word in words)
+
+
 @dataclass(frozen=True)
 class Doubt:
     """Something that could not be judged, and what would prove it."""

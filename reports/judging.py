@@ -10,7 +10,7 @@ import pytest
 
 from checks.checklist import Item, item_of
 from checks.judge import JUDGE, Judge
-from reports.case import Case, Doubt
+from reports.case import Case, Doubt, words_of
 from reports.outcome import CheckFailed, CouldNotLook, NotApplicable, Status, Unproven, Violation
 from reports.redaction import Redactor
 
@@ -36,7 +36,7 @@ def case_of(item: pytest.Item) -> Case | None:
 def _aspect(item: pytest.Item, declared: Item, name: str) -> str:
     """The test's name in words, where it isn't the only one that proves the checklist item."""
     tests = [test for test in vars(getattr(item, "module", item)).values() if item_of(test) == declared]
-    return name.removeprefix("test_").replace("_", " ") if len(tests) > 1 else ""
+    return words_of(name) if len(tests) > 1 else ""
 
 
 def unjudged(declared: Item, case: str, test: str, node: str, marks: list[str]) -> Case:

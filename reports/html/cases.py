@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from reports.case import Case
-from reports.digest import Fault
+from reports.case import Case, words_of
+from reports.digest import Fault, some
 from reports.html.markup import Markup, caption, image, prose, rows, tag
 from reports.outcome import Status
 from reports.verdict import CheckResult, case_names
@@ -45,7 +45,7 @@ def readable(name: str) -> str:
     test, bracket, parameter = name.partition("[")
     if not test.startswith("test_"):
         return name
-    return f"{test.removeprefix('test_').replace('_', ' ')} {bracket}{parameter}".strip()
+    return f"{words_of(test)} {bracket}{parameter}".strip()
 
 
 def said(entries: Iterable[tuple[str, str]]) -> Markup:
@@ -58,17 +58,12 @@ def said(entries: Iterable[tuple[str, str]]) -> Markup:
     return tag("dl", terms, class_="said") if terms else Markup()
 
 
-def fault(found: Fault) -> Markup:
-    """One thing that does not hold."""
-    names = ", ".join(readable(name) for name in found.cases)
+def fault(found: Fault, *, alone: bool) -> Markup:
+    """One thing that does not hold; in a check of one case alone nobody needs to be told where."""
+    names = some([readable(name) for name in found.cases])
+    where = Markup() if alone else tag("p", names, class_="where")
     entries = (("expected", found.expected), ("why it matters", found.why), ("what to do", found.advice))
-    return tag(
-        "div",
-        tag("p", names, class_="where"),
-        tag("p", prose(found.found)),
-        said(entries),
-        class_="fault failed",
-    )
+    return tag("div", where, tag("p", prose(found.found)), said(entries), class_="fault failed")
 
 
 def evidence(cases: Iterable[Case], references: References, *, opened: bool) -> Iterator[Markup]:

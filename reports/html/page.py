@@ -24,13 +24,22 @@ from reports.html.cases import (
 )
 from reports.html.markup import Markup, join, prose, tag
 from reports.outcome import Status
-from reports.verdict import CheckResult, RunResult
+from reports.verdict import CheckResult, RunResult, Verdict
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 """What the page may load: its own style and the pictures in it."""
 
 SECTIONS = {Status.FAILED: "failed", Status.ERROR: "errors", Status.UNPROVEN: "unproven"}
 """Where the counts at the top lead to."""
+
+
+DECIDING = {
+    Verdict.NO_GO: ((Status.FAILED, Status.ERROR), True),
+    Verdict.UNPROVEN: ((Status.UNPROVEN,), True),
+    Verdict.CONCERNS: ((Status.FAILED, Status.ERROR), False),
+    Verdict.GO: ((), False),
+}
+"""Verdict → the outcomes that it comes from, and whether they are those of musts."""
 
 
 def document(result: RunResult, facts: Mapping[str, str], references: References) -> str:
@@ -74,10 +83,26 @@ def _verdict(result: RunResult) -> Markup:
         tag("p", f"EasyMO verification · {result.target} · {result.selection}", class_="faint"),
         tag("h1", result.verdict.value),
         tag("p", f"{digest.WHY[result.verdict].capitalize()}.", class_="why"),
+        _deciding(result),
         tag("ul", (tag("li", _count(status, number)) for status, number in counts), class_="counts"),
         tag("p", f"{_musts(result)}{when}.", class_="faint"),
         class_=f"verdict card {result.verdict.value}",
     )
+
+
+def _deciding(result: RunResult) -> Markup:
+    """The checks that the verdict comes from, with the way to them."""
+    wanted, must = DECIDING[result.verdict]
+    checks = [check for check in result.judged if check.status in wanted and (check.criterion == "must") is must]
+    entries = [
+        tag("li", mark(check.status), " ", tag("a", f"{check.label} · {check.title}", href=_place_of(check)))
+        for check in checks
+    ]
+    return tag("ul", entries, class_="deciding") if entries else Markup()
+
+
+def _place_of(check: CheckResult) -> str:
+    return f"#failed-{check.check}" if check.status is Status.FAILED else f"#{SECTIONS[check.status]}"
 
 
 def _musts(result: RunResult) -> str:
@@ -112,10 +137,11 @@ def _failure(check: CheckResult, references: References) -> Markup:
         "article",
         head,
         known_issues(cases),
-        (fault(found) for found in digest.faults(check)),
+        (fault(found, alone=len(check.cases) == 1) for found in digest.faults(check)),
         evidence(cases, references, opened=True),
         page_link(check, references),
         class_="card",
+        id=f"failed-{check.check}",
     )
 
 
