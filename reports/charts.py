@@ -113,7 +113,7 @@ def _show(axes: Axes, hours: Sequence[datetime], since: datetime, until: datetim
         )
     else:
         axes.text(0.5, 0.5, "nothing in this time", transform=axes.transAxes, ha="center")
-        axes.set(xticks=[], yticks=[])
+        axes.set_axis_off()
 
 
 HOUR = 1 / 24

@@ -1,0 +1,89 @@
+"""The daily checks as their user runs them: pytest in a process of its own, judged by what it leaves."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from fixtures.secret import Secret
+from fixtures.settings.model import Access
+from tests.deployments import kinds_under_test
+from tests.running import environment, run_suite
+
+LOST = (
+    "INSERT INTO public.wa_events (event_type, message_id, phone_number, direction, status, created_at) VALUES "
+    "('message', 'wamid.HBgLMTIwMjU1NTAxNDcVAgASGBQzQTdCNUQ5Rg', '12025550147', 'inbound', 'received', "
+    "now() - interval '2 hours')"
+)
+CHECKS = {f"check-{number:02d}" for number in range(9, 15)}
+
+
+@pytest.mark.parametrize(
+    "kind", [*kinds_under_test(), "embedded"] if False else ["native", "containers", "embedded"]
+)
+def test_without_settings_the_daily_checks_end_in_go(kind, tmp_path):
+    """Every kind of deployment that the suite brings up by itself is healthy."""
+    if kind not in kinds_under_test() and kind != "embedded":
+        pytest.skip(f"no deployment of kind {kind} on this machine")
+    run = run_suite(tmp_path, "-m", "daily", "--local", kind)
+    assert run.status == 0, run.output
+    assert run.verdict["verdict"] == "go"
+    assert run.statuses == dict.fromkeys(CHECKS, "passed"), run.output
+    assert run.verdict["not_applicable"] == []
+
+
+def test_both_cadences_in_one_run(any_deployment, tmp_path):
+    """The immediate and the daily checks share one reading."""
+    run = run_suite(tmp_path, "-m", "immediate or daily", environ=environment(any_deployment.access))
+    assert run.status == 0, run.output
+    assert set(run.statuses) == {f"check-{number:02d}" for number in range(1, 15)}
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "workers"])
+def test_a_loss_is_a_concern_without_personal_data(workers, any_deployment, tmp_path):
+    """A lost message is told by its last characters; its number is nowhere, in no file and not on the terminal."""
+    any_deployment.superuser_execute(LOST)
+    run = run_suite(tmp_path, "-m", "daily", *workers, environ=environment(any_deployment.access))
+    assert run.status == 1, run.output
+    assert run.verdict["verdict"] == "concerns"
+    assert run.statuses == dict.fromkeys(CHECKS, "passed") | {"check-10": "failed"}
+    reason = run.check("check-10")["cases"][0]["reason"]
+    assert re.fullmatch(r"1 message neither processed nor in the DLQ: unknown 1, 20[^;]*, ids …NUQ5Rg", reason)
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(written) > 20
+    for text in (run.output, *(path.read_text(errors="replace") for path in written)):
+        assert "HBgLMTIwMjU1" not in text
+        assert "12025550147" not in text
+
+
+def test_partitions_that_are_not_enabled_are_not_applicable(any_deployment, tmp_path):
+    """The check is left out of the checks and listed with its reason."""
+    any_deployment.superuser_execute(
+        "CREATE TABLE public.plain AS SELECT * FROM public.wa_events; DROP TABLE public.wa_events;"
+        "ALTER TABLE public.plain RENAME TO wa_events; GRANT SELECT ON public.wa_events TO easymo_verifier"
+    )
+    run = run_suite(tmp_path, "-m", "daily", "-k", "partitions", environ=environment(any_deployment.access))
+    assert [entry["check"] for entry in run.verdict["not_applicable"]] == ["check-13"]
+    assert run.verdict["checks"] == []
+
+
+def test_without_a_database_most_is_unproven(any_deployment, tmp_path):
+    """The endpoints alone prove the breakers; nothing else is claimed."""
+    only = Access(base_url=any_deployment.access.base_url)
+    run = run_suite(tmp_path, "-m", "daily", environ=environment(only))
+    assert run.status == 0, run.output
+    assert run.statuses == dict.fromkeys(CHECKS, "unproven") | {"check-11": "passed"}
+    assert "EASYMO_DATABASE_URL is not set" in run.output
+
+
+def test_unreachable_database_is_told_once(tmp_path):
+    """Without check 1 in the run, each check says why nobody could look, and the summary says it once."""
+    gone = Access(database_url=Secret("postgresql://verifier:word@127.0.0.1:9/postgres"))
+    run = run_suite(tmp_path, "-m", "daily", environ=environment(gone))
+    assert run.status == 1
+    assert run.verdict["verdict"] == "concerns"
+    assert run.check("check-09")["status"] == "error"
+    assert "the database at 127.0.0.1:9 could not be reached" in run.check("check-09")["cases"][0]["reason"]
+    assert run.output.count("could not be reached") < 5
+    assert "check-01 says why" not in run.output
