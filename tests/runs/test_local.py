@@ -1,0 +1,73 @@
+"""Runs without any deployment named: one is brought up, once, and taken down again however the run ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.deployments import kinds_under_test
+from tests.running import ROOT, environment, run_suite
+
+
+def descendants_of_runs(marker: str) -> list[int]:
+    """Processes whose environment carries the marker: what a run has started, and what that has started."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if marker.encode() in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_one_deployment_is_brought_up_and_verified(tmp_path, workers):
+    """Also under pytest-xdist there is one, and it gets ``go``."""
+    kind = kinds_under_test()[0]
+    run = run_suite(tmp_path, "-m", "immediate", "--local", kind, *workers)
+    assert run.status == 0, run.output
+    assert run.verdict["verdict"] == "go"
+    assert run.verdict["target"].startswith("local")
+    assert run.output.count("bringing up a deployment on this machine") == 1
+
+
+def test_a_stand_in_is_named_in_every_output(tmp_path):
+    """The embedded deployment has no real pg_cron, and nobody who reads of it can think so."""
+    run = run_suite(tmp_path, "-m", "immediate", "--local", "embedded")
+    assert run.status == 0, run.output
+    assert "pg_cron stand-in" in run.output
+    assert "pg_cron stand-in" in run.verdict["target"]
+    assert "stand-in" in (tmp_path / "summary.md").read_text()
+    assert "stand-in" in (tmp_path / "allure-results" / "environment.properties").read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a run in /proc")
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_of_a_run_that_is_ended(tmp_path, ending):
+    """No process of the deployment outlives the run by more than a moment."""
+    marker = f"RUN_THAT_IS_ENDED={os.getpid()}-{ending}"
+    name, _, value = marker.partition("=")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-m", "immediate", "--local", "embedded", f"--report-dir={tmp_path}"],
+        cwd=ROOT,
+        env=environment(None, **{name: value}),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    until = time.monotonic() + 60
+    while len(descendants_of_runs(marker)) < 2 and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(ending)
+    process.wait(60)
+    while (left := descendants_of_runs(marker)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert left == []
+    assert not (tmp_path / "verdict.json").exists()
