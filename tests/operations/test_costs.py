@@ -22,10 +22,8 @@ from tests.running import environment, run_suite
 WEBHOOKS = ("wa-webhook", "wa-webhook-unified", "wa-webhook-core")
 FUNCTIONS = (*WEBHOOKS, "dlq-processor")
 
-ROWS_OF = """
-    SELECT relname, n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_user_tables WHERE schemaname <> 'cron'
-    ORDER BY 1
-"""
+ROWS_OF = "SELECT relname, n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_user_tables"
+SCHEDULED = "job_run_details"
 
 
 def rows(heading):
@@ -73,12 +71,25 @@ def test_a_run_sends_what_the_page_says(any_deployment, tmp_path, selection):
 
 def test_a_run_writes_nothing(any_deployment, tmp_path):
     """No row is inserted, updated or deleted anywhere but in pg_cron's own record of its runs."""
-    before = any_deployment.superuser_execute(ROWS_OF)
-    run = run_suite(tmp_path, "-m", "immediate or daily or deploy", environ=environment(any_deployment.access))
-    assert run.status == 0, run.output
+    for attempt in range(3):
+        before = written(any_deployment)
+        run = run_suite(
+            tmp_path / str(attempt),
+            *("-m", "immediate or daily or deploy"),
+            environ=environment(any_deployment.access),
+        )
+        assert run.status == 0, run.output
+        after = written(any_deployment)
+        if after[SCHEDULED] == before[SCHEDULED]:
+            break
+    assert after == before
+
+
+def written(deployment):
+    """Rows that were written to each table; pg_cron's record tells whether the schedule wrote some of them."""
     # Statistics of other sessions arrive within a second of their last statement.
-    any_deployment.superuser_execute("SELECT pg_sleep(1.1)")
-    assert any_deployment.superuser_execute(ROWS_OF) == before
+    deployment.superuser_execute("SELECT pg_sleep(1.1)")
+    return dict(deployment.superuser_execute(ROWS_OF))
 
 
 def test_no_process_of_a_run_has_a_secret_in_its_arguments(any_deployment, tmp_path):
