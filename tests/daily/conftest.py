@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from fixtures.settings.model import Access, Settings
 from reports.outcome import Status
+from tests.daily.trouble import let_two_sessions_deadlock
 from tests.deployments import Deployment
 from tests.judging import Outcome, judge, read
 
@@ -35,6 +36,18 @@ def judged(any_deployment: Deployment) -> Judging:
 def changed(any_deployment: Deployment) -> Callable[[str], Any]:
     """Changes the deployment's database, as its superuser."""
     return any_deployment.superuser_execute
+
+
+# Allots a transaction id, so that the deployment is put right for the next test: counters know no rollback.
+FORGET_COUNTERS = "SELECT pg_stat_reset(), pg_current_xact_id()"
+
+
+@pytest.fixture
+def deadlock(any_deployment: Deployment) -> Iterator[Callable[[], None]]:
+    """Makes a deadlock in the deployment, of which the next test sees nothing."""
+    any_deployment.superuser_execute(FORGET_COUNTERS)
+    yield lambda: let_two_sessions_deadlock(any_deployment.superuser_url)
+    any_deployment.superuser_execute(FORGET_COUNTERS)
 
 
 def assert_outcome(outcome: Outcome, status: Status, *parts: str) -> None:

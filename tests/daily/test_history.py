@@ -9,7 +9,6 @@ import pytest
 
 from fixtures.history import Snapshot, compare, file_of
 from fixtures.performance import Counters
-from tests.daily.trouble import deadlock
 from tests.running import environment, run_suite
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -97,17 +96,16 @@ def test_file_stays_in_its_folder(target, tmp_path):
     assert file_of(tmp_path, target).stem
 
 
-def test_deadlock_between_two_runs_fails_the_second(any_deployment, tmp_path):
+def test_deadlock_between_two_runs_fails_the_second(deadlock, any_deployment, tmp_path):
     """As its user runs it: the first run keeps the counter, the second compares, and a third does not forget."""
 
     def run(name):
         arguments = ("-m", "daily", "-k", "deadlocks", "--history-dir", str(tmp_path / "history"))
         return run_suite(tmp_path / name, *arguments, environ=environment(any_deployment.access))
 
-    any_deployment.superuser_execute("SELECT pg_stat_reset(), pg_current_xact_id()")
     first = run("first")
     assert first.statuses == {"check-12": "passed"}, first.output
-    deadlock(any_deployment.superuser_url)
+    deadlock()
     for name in ("second", "third"):
         again = run(name)
         assert again.statuses == {"check-12": "failed"}, again.output

@@ -62,7 +62,7 @@ def until(url: Secret, condition: str) -> None:
     raise TimeoutError(condition)
 
 
-def deadlock(url: Secret) -> None:
+def let_two_sessions_deadlock(url: Secret) -> None:
     """Let two sessions wait for each other until the server cancels one of them."""
     with session(url) as one, session(url) as other:
         for connection in (one, other):
