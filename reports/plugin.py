@@ -26,6 +26,11 @@ _INFORMS = (
 """Options with which pytest tells something and runs no test."""
 
 
+def only_informs(config: pytest.Config) -> bool:
+    """Whether pytest is only to tell something, such as its fixtures, and runs no test."""
+    return any(config.getoption(option, False) for option in _INFORMS)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The option that says where the reports go."""
     parser.getgroup("easymo", "verification of an EasyMO deployment").addoption(
@@ -57,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     config.stash[REDACTOR] = redactor = Redactor()
     config.stash[UNDO] = install_log_redaction(redactor)
-    if not any(config.getoption(option, False) for option in _INFORMS):
+    if not only_informs(config):
         _follow(config, redactor)
 
 
