@@ -9,7 +9,6 @@ from reports.allure_text import CATEGORIES
 
 CHARTS = (
     {"type": "statusDynamics", "title": "Cases by outcome, run by run", "limit": 30},
-    {"type": "statusTransitions", "title": "What changed from run to run", "limit": 30},
     {"type": "currentStatus", "title": "Cases of this run"},
     {
         "type": "testResultSeverities",

@@ -109,7 +109,7 @@ def render(
     try:
         node = find_node(environ)
         page, appended = _generate(folder / directory.ALLURE, name, history.before(points, run), node, environ)
-        write_atomically(folder / directory.REPORT, self_contained(page))
+        write_atomically(folder / directory.REPORT, page)
     except (NoNode, UnknownPage) as error:
         raise NoReport(str(error)) from None
     history.write(file, history.with_run(points, appended, run))
@@ -119,7 +119,7 @@ def render(
 def _generate(
     results: Path, name: str, earlier: list[history.Point], node: Node, environ: Mapping[str, str]
 ) -> tuple[str, history.Point]:
-    """Run the generator; returns its page, and what it appended to the history."""
+    """Run the generator; returns its page, made fit to be mailed, and what it appended to the history."""
     # Away from the project: Allure asks git about the folder that it is started in.
     with tempfile.TemporaryDirectory(prefix="easymo-report-") as temporary:
         place = Path(temporary)
@@ -129,10 +129,13 @@ def _generate(
         command = [*node.npx, "--yes", f"allure@{ALLURE}", "generate", str(results.resolve()), "-c", str(config)]
         output = _run(command, place, _environment(environ, node))
         try:
-            page = (place / "out" / "index.html").read_text(encoding="utf-8")
+            page = self_contained((place / "out" / "index.html").read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise NoReport(_why(output, 0)) from None
-        return page, json.loads(runs.read_text(encoding="utf-8").splitlines()[-1])
+        points, _ = history.read(runs)
+        if len(points) <= len(earlier):
+            raise NoReport(f"Allure {ALLURE} did not add the run to its history")
+        return page, points[-1]
 
 
 def _environment(environ: Mapping[str, str], node: Node) -> dict[str, str]:

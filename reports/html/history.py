@@ -66,7 +66,7 @@ def file_safe(name: str, more: str = "") -> str:
         more: characters beside letters, digits, dashes and underscores that may stay.
     """
     kept = re.sub(rf"[^a-z0-9_{re.escape(more)}-]+", "-", name.lower())[:LONGEST_NAME].strip("-.")
-    if kept == name:
+    if kept and kept == name:
         return kept
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{kept}-{digest}".lstrip("-")

@@ -21,6 +21,13 @@ HEAD = (
     '<meta name="referrer" content="no-referrer">'
 )
 
+WAIT = """<script>
+// Allure's application looks for its data in the file or, where they are not there yet, on a server. It starts
+// before the browser has read the data, so on a busy machine it would find neither, and show nothing for good.
+window.allureReportDataReady = false;
+window.allureReportData = {};
+</script>"""
+
 TOP = """<script>
 // Allure scrolls to the first entry of its list when it is opened; a reader begins at the verdict.
 (() => {
@@ -63,4 +70,4 @@ def self_contained(page: str) -> str:
     if _LOADS.search(stripped):
         raise UnknownPage("Allure's page loads something from another host")
     before, body_end, after = stripped.rpartition("</body>")
-    return before.replace(_CHARSET, _CHARSET + HEAD) + TOP + body_end + after
+    return before.replace(_CHARSET, _CHARSET + HEAD + WAIT) + TOP + body_end + after

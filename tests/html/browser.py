@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -33,6 +34,28 @@ FLAGS = (
     "--force-color-profile=srgb",
     "--remote-debugging-pipe",
 )
+ENTER = """
+import fcntl, os, sys
+commands, answers = (fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3])
+os.dup2(commands, 3)
+os.dup2(answers, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Becomes Chromium, which reads commands from descriptor 3 and writes its answers to descriptor 4."""
+
+DOCUMENTS = "[document, ...[...document.querySelectorAll('iframe')].map(frame => frame.contentDocument)]"
+"""The page and its frames: Allure shows descriptions in one."""
+
+FIND_CASE = """
+(() => {
+  const bytes = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+  const named = name => JSON.parse(new TextDecoder().decode(bytes(window.allureReportData[name])));
+  const names = Object.keys(window.allureReportData).filter(name => name.startsWith("data/test-results/"));
+  location.hash = names.map(named).find(found => found.name == TITLE).id;
+})()
+"""
+"""Goes to the page of a case, whose identity stands in the data of Allure's single file."""
+
 DESKTOP = (1280, 900)
 PHONE = (390, 844)
 ANSWER_SECONDS = 30.0
@@ -62,28 +85,44 @@ class Browser:
         self.requested: list[str] = []
         self.errors: list[str] = []
         self._profile = tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
-        # Chromium reads commands from descriptor 3 and writes answers to descriptor 4.
         reading, self._writer = os.pipe()
         self._reader, writing = os.pipe()
+        profile = f"--user-data-dir={self._profile.name}"
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec "$0" "$@" 3<&{reading} 4>&{writing}', path, *FLAGS, *flags,
-             f"--user-data-dir={self._profile.name}", "about:blank"],
+            [
+                *(sys.executable, "-IS", "-c", ENTER, str(reading), str(writing), path),
+                *(*FLAGS, *flags, profile, "about:blank"),
+            ],
             pass_fds=(reading, writing),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        )
         os.close(reading)
         os.close(writing)
         self._buffer = b""
         self._number = 0
         self._session: str | None = None
-        target = next(info for info in self.send("Target.getTargets")["targetInfos"] if info["type"] == "page")[
-            "targetId"
-        ]
-        self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        try:
+            self._attach()
+        except BaseException:
+            self.close()
+            raise
+
+    def _attach(self) -> None:
+        """Attach to the first page, which comes up a moment after the browser answers."""
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while not (pages := self._pages()):
+            if time.monotonic() > deadline:
+                raise BrowserError("the browser has no page")
+            time.sleep(0.05)
+        self._session = self.send("Target.attachToTarget", targetId=pages[0], flatten=True)["sessionId"]
         for domain in ("Page", "Network", "Runtime", "Log"):
             self.send(f"{domain}.enable")
+
+    def _pages(self) -> list[str]:
+        targets = self.send("Target.getTargets")["targetInfos"]
+        return [target["targetId"] for target in targets if target["type"] == "page"]
 
     def close(self) -> None:
         """End the browser and take its profile away."""
@@ -168,8 +207,8 @@ class Browser:
             time.sleep(0.05)
 
     def text(self) -> str:
-        """The text that the page shows."""
-        return str(self.evaluate("document.body ? document.body.innerText : ''"))
+        """The text that the page shows, with that of the frames in it."""
+        return str(self.evaluate(f"{DOCUMENTS}.map(part => part.body ? part.body.innerText : '').join('\\n')"))
 
     def click(self, text: str) -> None:
         """Click the innermost element that shows this text."""
@@ -190,11 +229,11 @@ class Browser:
         time.sleep(0.5)
 
     def show_case(self, title: str) -> None:
-        """Open the page of a case from the list of results."""
-        self.click(title)
-        self.wait("location.hash.length > 10")
+        """Open the page of a case by its address, as a link to it does."""
+        self.evaluate(FIND_CASE.replace("TITLE", json.dumps(title)))
         self.wait(f"document.body.innerText.includes({json.dumps(title)})")
         self.wait("document.body.innerText.includes('Overview')")
+        self.wait(f"{DOCUMENTS}.every(part => part && part.readyState == 'complete')")
         self.send("Input.dispatchMouseEvent", type="mouseMoved", x=1, y=1)
         time.sleep(0.5)
 

@@ -1,0 +1,58 @@
+"""A proxy that refuses everything and remembers what it was asked for: what a page would have loaded."""
+
+from __future__ import annotations
+
+import re
+import socketserver
+import threading
+
+REFUSAL = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+OF_CHROMIUM = re.compile(
+    r"(accounts|clients\d|update|safebrowsing|optimizationguide-pa|content-autofill|edgedl|redirector)"
+    r"\.(me\.)?(google|googleapis|gvt1)\.com(:\d+)?"
+)
+"""Hosts that Chromium asks by itself, whatever it shows: its updates, accounts and lists."""
+
+
+class RefusingProxy:
+    """Listens on loopback while it is entered.
+
+    Attributes:
+        asked: host and port of every request, in order.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        asked = self.asked
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                line = self.rfile.readline(4096).decode("latin-1").split()
+                if len(line) >= 2:
+                    host = line[1].partition("://")[2] if "://" in line[1] else line[1]
+                    asked.append(host.partition("/")[0])
+                self.wfile.write(REFUSAL)
+
+        class Server(socketserver.ThreadingTCPServer):
+            daemon_threads = True
+            allow_reuse_address = True
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.flags = (
+            f"--proxy-server=http://127.0.0.1:{self._server.server_address[1]}",
+            "--proxy-bypass-list=<-loopback>",
+        )
+
+    @property
+    def asked_by_pages(self) -> list[str]:
+        """What was asked for, without what Chromium asks by itself."""
+        return [host for host in self.asked if not OF_CHROMIUM.fullmatch(host)]
+
+    def __enter__(self) -> RefusingProxy:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
