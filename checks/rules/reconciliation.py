@@ -39,25 +39,33 @@ ADVICE = {
 def nothing_is_lost(judge: Judge, fates: MessageFates) -> None:
     """Require that no message of the window is lost; name each loss by reason and service."""
     lost = sum(fate.count for fate in fates.lost)
+    least = "at least " if fates.candidates > EXAMINED else ""
     judge.finds(
-        f"{counted(fates.received, 'inbound message')} recorded since {clock(fates.since)}, {lost} lost"
-        + (f" ({percent(lost, fates.received)})" if lost and fates.received else "")
+        f"{counted(fates.received, 'inbound message')} recorded since {clock(fates.since)}, {least}{lost} lost"
+        + (f" ({percent(lost, fates.received)})" if lost and fates.received and not least else "")
         + f", {_count(fates, WAITING)} waiting in the DLQ, {_count(fates, REPROCESSED)} reprocessed by it"
     )
     for outcome in sorted({fate.outcome for fate in fates.lost}):
         own = [fate for fate in fates.lost if fate.outcome == outcome]
-        status = outcome.removeprefix("given up: ")
-        meaning = MEANING.get(outcome, f"in the DLQ with status {status}, which the contract does not know")
         judge.requires(
             False,
-            f"{counted(sum(fate.count for fate in own), 'message')} {meaning}: "
+            f"{least}{counted(sum(fate.count for fate in own), 'message')} {_meaning(outcome)}: "
             + "; ".join(_in_words(fate) for fate in own),
             expected="each inbound message is processed, or is in the DLQ as pending, processing or reprocessed",
             why=WHY,
             advice=ADVICE.get(outcome, "SELECT status, count(*) FROM webhook_dlq GROUP BY status"),
         )
+    if least:
+        judge.finds(
+            f"{fates.candidates} records of messages have no processed row; the latest {EXAMINED} were looked up"
+        )
     if not fates.lost:
         _traffic_proves_it(judge, fates)
+
+
+def _meaning(outcome: str) -> str:
+    status = outcome.removeprefix("given up: ")
+    return MEANING.get(outcome, f"in the DLQ with status {status}, which the contract does not know")
 
 
 def _traffic_proves_it(judge: Judge, fates: MessageFates) -> None:
@@ -72,8 +80,8 @@ def _traffic_proves_it(judge: Judge, fates: MessageFates) -> None:
     judge.requires(True, "")
     if fates.candidates > EXAMINED:
         judge.cannot_tell(
-            f"{counted(fates.candidates, 'message')} without a processed row, of which the latest {EXAMINED} "
-            "were looked up",
+            f"{counted(fates.candidates, 'record')} of messages without a processed row, of which the latest "
+            f"{EXAMINED} were looked up",
             "the check again when the DLQ has caught up",
         )
 

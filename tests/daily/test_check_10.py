@@ -9,7 +9,7 @@ import pytest
 
 from checks.test_daily import test_no_message_is_lost as check_10
 from fixtures.evidence import encode
-from fixtures.settings.model import Access, Names, Settings
+from fixtures.settings.model import Access, Limits, Names, Settings
 from reports.outcome import Status
 from tests.daily.conftest import assert_outcome
 from tests.judging import judge, read
@@ -392,3 +392,40 @@ def test_no_personal_data_is_in_the_evidence(any_deployment, changed):
     assert "wamid" not in text_of
     assert "5550" not in text_of
     assert "hello" not in text_of
+
+
+def test_a_flood_of_losses_stays_cheap_and_says_at_least(judged, changed):
+    """Of a day on which everything is lost the latest records are looked up, and the rest is counted."""
+    changed(
+        f"INSERT INTO {EVENTS} (event_type, message_id, direction, status, created_at) "
+        "SELECT 'message', 'wamid.' || n, 'inbound', 'x', now() - interval '1 hour' - n * interval '1 second' "
+        "FROM generate_series(1, 12000) n"
+    )
+    outcome = judged(check_10)
+    assert_outcome(outcome, Status.FAILED, "at least ", " messages neither processed nor in the DLQ: unknown ")
+    assert "records of messages have no processed row; the latest 10000 were looked up" in str(
+        outcome.judge.findings
+    )
+
+
+def test_a_flood_that_the_dlq_has_is_unproven(judged, changed):
+    """Where the latest records are safe, the ones before them were still not looked at."""
+    changed(
+        f"INSERT INTO {DONE} (whatsapp_message_id, correlation_id, processed, created_at) "
+        "SELECT 'wamid.' || n, 'flood', false, now() - interval '1 hour' FROM generate_series(1, 12000) n;"
+        + letter("pending", correlation="'flood'")
+    )
+    assert_outcome(judged(check_10), Status.UNPROVEN, "of which the latest 10000 were looked up")
+
+
+def test_missing_index_is_named_where_it_is_missed(judged, changed):
+    """What takes longer than the statement timeout is unproven, with the index that would help and no other."""
+    changed(
+        f"INSERT INTO {EVENTS} (event_type, message_id, direction, status, created_at) "
+        "SELECT 'message', 'wamid.' || n, 'inbound', 'x', now() - interval '1 hour' FROM generate_series(1, 4000) n;"
+        "DROP INDEX public.wa_events_message_id_idx"
+    )
+    settings = Settings(limits=Limits(statement_timeout_seconds=0.5))
+    outcome = judged(check_10, settings)
+    assert_outcome(outcome, Status.UNPROVEN, "messages without a processed row: too large to read within 0.5 s")
+    assert "(an index on (message_id) of public.wa_events would help)" in outcome.reason
