@@ -2,65 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 
 import pytest
 
 from checks.test_daily import test_no_message_is_lost as check_10
 from fixtures.evidence import encode
-from fixtures.settings.model import Access, Limits, Names, Settings
+from fixtures.settings.model import Limits, Names, Settings
 from reports.outcome import Status
 from tests.daily.conftest import assert_outcome
+from tests.daily.rows import DLQ, DONE, EVENTS, TEXTS, event, letter, record, text
 from tests.judging import judge, read
 
-EVENTS = "public.wa_events"
-TEXTS = "public.whatsapp_messages"
-DONE = "public.processed_webhook_messages"
-DLQ = "public.webhook_dlq"
-QUEUED_TODAY = f"(SELECT correlation_id FROM {DLQ} WHERE created_at > now() - interval '20 hours')"
-AN_HOUR_AGO = "now() - interval '1 hour'"
-
-
-def event(
-    message: str = "'wamid.LOST01'", at: str = AN_HOUR_AGO, kind: str = "message", way: str = "inbound"
-) -> str:
-    """SQL that records one event."""
-    return (
-        f"INSERT INTO {EVENTS} (event_type, message_id, direction, status, created_at) "
-        f"VALUES ('{kind}', {message}, '{way}', 'received', {at});"
-    )
-
-
-def text(message: str, way: str = "inbound", at: str = AN_HOUR_AGO) -> str:
-    """SQL that records one text."""
-    return f"INSERT INTO {TEXTS} (wa_message_id, direction, created_at) VALUES ('{message}', '{way}', {at});"
-
-
-def record(message: str, done: str, correlation: str = "'c-1'", at: str = AN_HOUR_AGO) -> str:
-    """SQL that records whether a message was processed."""
-    return (
-        f"INSERT INTO {DONE} (whatsapp_message_id, correlation_id, processed, created_at) "
-        f"VALUES ('{message}', {correlation}, {done}, {at});"
-    )
-
-
-def letter(
-    status: str, *messages: str, correlation: str = "'c-2'", at: str = AN_HOUR_AGO, payload: object = None
-) -> str:
-    """SQL that puts a request with these messages into the DLQ."""
-    found = [{"id": message, "from": "12025550147", "text": {"body": "hello"}} for message in messages]
-    envelope = {"entry": [{"changes": [{"value": {"messages": found}}]}]} if payload is None else payload
-    return (
-        f"INSERT INTO {DLQ} (service, correlation_id, payload, status, next_retry_at, created_at, updated_at) "
-        f"VALUES ('wa-webhook-core', {correlation}, '{json.dumps(envelope)}', '{status}', "
-        f"now() + interval '1 hour', {at}, {at});"
-    )
-
-
 UNCHECKED = f"ALTER TABLE {DLQ} DROP CONSTRAINT webhook_dlq_status_check;"
-IN_THE_DLQ = "in the DLQ"
-
 FAULTS = {
     "in neither": (event(), "1 message neither processed nor in the DLQ: unknown 1, "),
     "an hour of messages that nothing processed": (
@@ -259,14 +213,14 @@ def test_at_most_twenty_ids_are_told(judged, changed):
 def test_no_traffic_is_unproven(any_deployment, judged, changed):
     """Where nothing was recorded, nothing can be said of loss."""
     changed(f"TRUNCATE {EVENTS}, {TEXTS}, {DONE}, {DLQ}")
-    access = with_log(any_deployment.access, None)
+    access = replace(any_deployment.access, log_file=None)
     assert_outcome(judged(check_10, access=access), Status.UNPROVEN, "no inbound message is recorded between")
 
 
 def test_records_that_nobody_writes_are_unproven(any_deployment, judged, changed):
     """Messages that were processed but never recorded as received leave nothing to measure the loss against."""
     changed(f"TRUNCATE {EVENTS}, {TEXTS}; DELETE FROM {DONE} WHERE NOT processed")
-    access = with_log(any_deployment.access, None)
+    access = replace(any_deployment.access, log_file=None)
     assert_outcome(judged(check_10, access=access), Status.UNPROVEN, ", though ", "messages were processed")
 
 
@@ -318,73 +272,6 @@ def test_other_events_are_a_setting(judged, changed):
     assert_outcome(judged(check_10, settings), Status.PASSED)
 
 
-def log_of(folder, accepted, *, field="messages", service="wa-webhook", status=200):
-    """A log file with one accepted message at each of the times, oldest first."""
-    file = folder / "functions.log"
-    lines = [
-        {"timestamp": time.isoformat(), "level": "info", "service": service, "event": "accepted", "status": status}
-        | {field: 1}
-        for time in sorted(accepted)
-    ]
-    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return str(file)
-
-
-def with_log(access: Access, file: str | None) -> Access:
-    """The same access with another log."""
-    return Access(database_url=access.database_url, log_file=file)
-
-
-def test_accepted_but_not_recorded_is_found(any_deployment, judged, changed, tmp_path):
-    """A webhook that answers 200 and records nothing loses messages that Meta never sends again."""
-    now = datetime.now(UTC)
-    times = [
-        row[0] for row in changed(f"SELECT created_at FROM {DONE} WHERE created_at > now() - interval '9 hours'")
-    ]
-    more = [now - timedelta(minutes=30 + n) for n in range(60)]
-    log = with_log(any_deployment.access, log_of(tmp_path, times + more))
-    assert_outcome(
-        judged(check_10, access=log), Status.FAILED, " more than recorded", "accepted by the functions' log"
-    )
-
-
-@pytest.mark.parametrize("more", [0, 3])
-def test_redelivered_messages_are_no_loss(more, any_deployment, judged, changed, tmp_path):
-    """Meta delivers some messages twice; they are accepted twice and recorded once."""
-    now = datetime.now(UTC)
-    times = [
-        row[0] for row in changed(f"SELECT created_at FROM {DONE} WHERE created_at > now() - interval '9 hours'")
-    ]
-    log = with_log(any_deployment.access, log_of(tmp_path, times + [now - timedelta(hours=1)] * more))
-    assert_outcome(judged(check_10, access=log), Status.PASSED)
-
-
-@pytest.mark.parametrize(
-    ("options", "part"),
-    [
-        ({"field": "other"}, "no entry of a webhook says in messages how many messages it accepted"),
-        ({"service": "dlq-processor"}, "no entry of a webhook"),
-        ({"status": 401}, "no entry of a webhook"),
-    ],
-)
-def test_log_that_does_not_tell_is_no_fault(options, part, any_deployment, judged, tmp_path):
-    """Where the log cannot tell, the check says so and rests on the records."""
-    times = [datetime.now(UTC) - timedelta(minutes=n) for n in range(30, 300)]
-    outcome = judged(check_10, access=with_log(any_deployment.access, log_of(tmp_path, times, **options)))
-    assert_outcome(outcome, Status.PASSED)
-    assert any(part in finding for finding in outcome.judge.findings)
-
-
-@pytest.mark.parametrize("file", [None, "/nonexistent/functions.log"])
-def test_missing_log_is_no_fault(file, any_deployment, judged):
-    """Without a log the check rests on the records; check 6 judges the log."""
-    outcome = judged(check_10, access=with_log(any_deployment.access, file))
-    assert_outcome(outcome, Status.PASSED)
-    assert any(
-        "the functions' log does not tell of accepted messages" in found for found in outcome.judge.findings
-    )
-
-
 def test_no_personal_data_is_in_the_evidence(any_deployment, changed):
     """Neither phone numbers nor message ids nor texts leave the database."""
     changed(event() + letter("failed", "wamid.LOST09"))
@@ -422,8 +309,8 @@ def test_missing_index_is_named_where_it_is_missed(judged, changed):
     """What takes longer than the statement timeout is unproven, with the index that would help and no other."""
     changed(
         f"INSERT INTO {EVENTS} (event_type, message_id, direction, status, created_at) "
-        "SELECT 'message', 'wamid.' || n, 'inbound', 'x', now() - interval '1 hour' FROM generate_series(1, 4000) n;"
-        "DROP INDEX public.wa_events_message_id_idx"
+        "SELECT 'message', 'wamid.' || n, 'inbound', 'x', now() - interval '1 hour' "
+        "FROM generate_series(1, 4000) n; DROP INDEX public.wa_events_message_id_idx"
     )
     settings = Settings(limits=Limits(statement_timeout_seconds=0.5))
     outcome = judged(check_10, settings)
