@@ -4,6 +4,7 @@ pytest_plugins = [
     "fixtures.settings.plugin",
     "fixtures.webhooks.options",
     "reports.plugin",
+    "reports.notify",
     "fixtures.parameters",
     "fixtures.pieces",
     "fixtures.run",

@@ -78,7 +78,7 @@ def _who() -> dict[str, str]:
     if variables.get("GITHUB_ACTIONS") != "true":
         return {"run by": _user()}
     actor = variables.get("GITHUB_TRIGGERING_ACTOR") or variables.get("GITHUB_ACTOR", "")
-    facts = {"run by": actor, "run": _run_url(), "release": variables.get("GITHUB_SHA", "")}
+    facts = {"run by": actor, "run": run_url(), "release": variables.get("GITHUB_SHA", "")}
     return {name: value for name, value in facts.items() if value}
 
 
@@ -89,7 +89,8 @@ def _user() -> str:
         return "a user without a name"
 
 
-def _run_url() -> str:
+def run_url() -> str:
+    """The address of the run on GitHub; empty elsewhere."""
     parts = [os.environ.get(name, "") for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")]
     return f"{parts[0]}/{parts[1]}/actions/runs/{parts[2]}" if all(parts) else ""
 
@@ -114,7 +115,7 @@ def executor(result: RunResult) -> dict[str, Any]:
         "type": "github",
         "buildName": f"{variables.get('GITHUB_WORKFLOW', 'workflow')} #{number}",
         "buildOrder": int(number) if number.isdecimal() else 0,
-        "buildUrl": _run_url(),
+        "buildUrl": run_url(),
         "reportName": REPORT,
     }
 

@@ -92,6 +92,12 @@ def _cases(checks: Iterable[CheckResult], status: Status) -> Iterator[tuple[Chec
         yield from ((check, case) for case in check.cases if case.status is status)
 
 
+def worst(run: RunResult) -> list[CheckResult]:
+    """The checks that somebody has to look at: musts first, then by how bad they are."""
+    found = [check for check in run.judged if check.status is not Status.PASSED]
+    return sorted(found, key=lambda check: (check.criterion != "must", WORST_FIRST.index(check.status)))
+
+
 def name(check: CheckResult) -> str:
     """The check with its weight: ``Check 2 (must)``."""
     return f"{check.label} ({check.criterion})"

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from reports import summary
+from reports import digest, summary
 from reports.outcome import Status
 from reports.verdict import CheckResult, RunResult, reasons
 
@@ -36,10 +36,7 @@ def commands(result: RunResult) -> Iterator[str]:
     """Workflow commands for the worst checks, musts first; none outside GitHub Actions."""
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return
-    order = {Status.FAILED: 0, Status.ERROR: 1, Status.UNPROVEN: 2}
-    worst = [check for check in result.judged if check.status in order]
-    worst.sort(key=lambda check: (check.criterion != "must", order[check.status]))
-    for check in worst[:LIMIT]:
+    for check in digest.worst(result)[:LIMIT]:
         yield _command(check)
 
 

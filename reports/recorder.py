@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from reports import allure_results, github, junit, terminal
+from reports import allure_results, github, junit, notify, terminal
 from reports.case import Case
 from reports.judging import case_of, in_one_line, in_words, judged, traceback_of
 from reports.outcome import CouldNotLook, Status
@@ -139,6 +139,7 @@ class Recorder:
         terminal.emit(self.config, github.commands(self.result))
         if self.result.verdict is not Verdict.GO or self.problems:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        self.problems += notify.notify(self.config, self.record, self.result)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(

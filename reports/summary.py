@@ -93,6 +93,8 @@ def _failed(result: RunResult) -> Iterator[str]:
         yield from ("", "## What failed")
     for check in failed:
         yield from ("", f"### {escape(check.label)} · {escape(check.title)} ({check.criterion})", "")
+        for reason in dict.fromkeys(case.known_issue for case in check.cases if case.known_issue):
+            yield f"- known issue: {escape(reason)}"
         for fault in digest.faults(check):
             yield f"- **{escape(digest.some(fault.cases))}**: {escape(fault.found)}"
             labelled = ("expected", fault.expected), ("why it matters", fault.why), ("what to do", fault.advice)

@@ -1,0 +1,67 @@
+"""Stands in for Slack's incoming webhooks on loopback: remembers what is posted, and answers as it is told."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+PATH = "/services/T00000000/B00000000/hidden99hidden99hidden99"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer; ``ok`` as Slack gives it by default."""
+
+    status: int = 200
+    body: bytes = b"ok"
+    headers: dict[str, str] = field(default_factory=dict)
+    delay_seconds: float = 0.0
+
+
+class Slack:
+    """Listens while it is entered.
+
+    Attributes:
+        posted: the messages, in order, refused ones too.
+        at: when each came, by the monotonic clock.
+        url: the address to post to, with a secret in its path.
+    """
+
+    def __init__(self, *replies: Reply) -> None:
+        self.posted: list[dict[str, Any]] = []
+        self.at: list[float] = []
+        left = list(replies) or [Reply()]
+        posted, at = self.posted, self.at
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                reply = left.pop(0) if len(left) > 1 else left[0]
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.path == PATH and self.headers["Content-Type"] == "application/json":
+                    posted.append(json.loads(body))
+                    at.append(time.monotonic())
+                time.sleep(reply.delay_seconds)
+                self.send_response(reply.status)
+                for name, value in ({"Content-Length": str(len(reply.body))} | reply.headers).items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(reply.body)
+
+            def log_message(self, *args: object) -> None:
+                """Nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}{PATH}"
+
+    def __enter__(self) -> Slack:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
