@@ -243,7 +243,7 @@ def test_allure_messages_tell_unproven_from_not_applicable(whole: Run) -> None:
     assert messages["Check 13 · Partitions"] == "not applicable: partitioning is not enabled"
     assert messages["Check 8 · Alerts"] is None
     assert messages["Check 12 · An expected failure is a failure"] == "known issue (known): dead tuples"
-    assert "- known issue: known\n- **test_expected**: dead tuples" in whole.summary
+    assert "- known issue: known\n- **test\\_expected**: dead tuples" in whole.summary
     assert "trace" in whole.allure["Check 5 · Success rate"]["statusDetails"]
     assert "trace" not in whole.allure["Check 2 · Cron jobs are active"]["statusDetails"]
 
