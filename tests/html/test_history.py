@@ -118,6 +118,15 @@ def test_the_oldest_runs_go(tmp_path: Path) -> None:
     assert found == points[20:]
 
 
+def test_a_report_shows_the_newest_of_the_earlier_runs() -> None:
+    points = [point(MOMENT - timedelta(hours=number)) for number in range(90, -5, -1)]
+    shown = history.before(points, RUN)
+    assert len(shown) == history.SHOWN
+    assert [found["timestamp"] for found in shown] == [
+        int((MOMENT - timedelta(hours=number)).timestamp() * 1000) for number in range(history.SHOWN, 0, -1)
+    ]
+
+
 @pytest.mark.parametrize(
     "line", ["not json", "[]", "{}", '{"uuid": "x", "testResults": [], "timestamp": 1}', '{"uuid": 1}', "\x00"]
 )

@@ -16,8 +16,8 @@ from reports.html.page import document
 from reports.outcome import Status, Violation
 from reports.verdict import RunResult, results
 from tests.html.browser import DESKTOP, PHONE, Browser
-from tests.html.conftest import HOSTILE
-from tests.reports.nested import Run
+from tests.html.conftest import CHECKS, HOSTILE
+from tests.reports.nested import Run, project, run
 
 MOMENT = datetime(2025, 11, 27, 12, 0, tzinfo=UTC)
 PASSED = Case(
@@ -96,6 +96,20 @@ def test_the_run_says_who_what_and_where(whole: Run, page: Browser) -> None:
     facts = dict(zip(texts(page, "#run dt"), texts(page, "#run dd"), strict=True))
     assert {"verdict", "target", "selection", "started", "run by", "suite", "python"} <= facts.keys()
     assert (facts["target"], facts["verdict"]) == ("nested.example", "no-go")
+
+
+def test_a_run_on_github_leads_back_to_it(tmp_path: Path, page: Browser) -> None:
+    github = {
+        "GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": "https://github.example", "GITHUB_REPOSITORY": "a/b",
+        "GITHUB_RUN_ID": "17", "GITHUB_SHA": "0123abcd" * 5, "GITHUB_TRIGGERING_ACTOR": "amina",
+    }  # fmt: skip
+    finished = run(project(tmp_path, CHECKS), variables=github)
+    page.open(finished.folder / "index.html")
+    facts = dict(zip(texts(page, "#run dt"), texts(page, "#run dd"), strict=True))
+    assert (facts["run by"], facts["release"]) == ("amina", "0123abcd" * 5)
+    ways = page.evaluate("[...document.querySelectorAll('a')].map(a => a.href)")
+    assert "https://github.example/a/b/actions/runs/17" in ways
+    assert f"https://github.example/a/b/blob/{'0123abcd' * 5}/docs/checks/check-01.md" in ways
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
