@@ -18,7 +18,7 @@ from typing import Any, get_args
 import psycopg
 import pytest
 
-from fixtures.local import Kind, LocalDeployment
+from fixtures.local import Kind, LocalDeployment, LocalDeploymentError
 from fixtures.local.server import obstacle
 
 KINDS_VARIABLE = "EASYMO_TEST_KINDS"
@@ -150,10 +150,16 @@ def running_deployments() -> Iterator[dict[str, Deployment]]:
 
 
 def _healthy(running: dict[str, Deployment], kind: Any) -> Deployment:
+    if kind in running:
+        try:
+            running[kind].put_right()
+        except (LocalDeploymentError, psycopg.OperationalError):
+            # A test may have ended its server; the tests behind it need another one, not the same error.
+            running.pop(kind).stop()
     if kind not in running:
         running[kind] = Deployment.start(kind)
         running[kind].is_right()
-    running[kind].put_right()
+        running[kind].put_right()
     return running[kind]
 
 
