@@ -8,11 +8,11 @@ from typing import Any
 from reports.allure_text import CATEGORIES
 
 CHARTS = (
-    {"type": "statusDynamics", "title": "Cases by outcome, run by run", "limit": 30},
+    {"type": "statusDynamics", "title": "Cases by outcome, run by run", "limit": 15},
     {"type": "currentStatus", "title": "Cases of this run"},
     {
         "type": "testResultSeverities",
-        "title": "Cases by weight: blocker is a must, normal a should, minor a nice-to-have",
+        "title": "Cases by weight (blocker: must, normal: should, minor: nice)",
         "levels": ["blocker", "normal", "minor"],
         "statuses": ["passed", "failed", "broken", "skipped"],
         "includeUnset": False,
