@@ -77,7 +77,7 @@ def _traffic_proves_it(judge: Judge, fates: MessageFates) -> None:
             "traffic that wa_events records with its message ids",
         )
         return
-    judge.requires(True, "")
+    judge.requires(not fates.lost, "messages are lost")
     if fates.candidates > EXAMINED:
         judge.cannot_tell(
             f"{counted(fates.candidates, 'record')} of messages without a processed row, of which the latest "
@@ -107,15 +107,12 @@ def everything_can_be_followed(judge: Judge, fates: MessageFates) -> None:
         why="no window ever holds these messages, so that their loss is not noticed",
         advice="find what writes events without created_at",
     )
-    if fates.without_id:
+    if fates.untraceable:
         judge.cannot_tell(
-            f"{counted(fates.without_id, 'inbound event')} without a message id cannot be followed",
-            "message_id in wa_events; event types that are no messages belong into names.other_events",
-        )
-    if fates.undirected:
-        judge.cannot_tell(
-            f"{counted(fates.undirected, 'event')} of wa_events neither inbound nor outbound",
-            "direction in wa_events",
+            f"{counted(fates.untraceable, 'event')} of wa_events cannot be followed: inbound without a message "
+            "id, or neither inbound nor outbound",
+            "message_id and direction in wa_events; types of events that are no messages belong into "
+            "names.other_events",
         )
     if fates.successor_unread:
         judge.finds(f"wa_events_new was not searched: {fates.successor_unread}")

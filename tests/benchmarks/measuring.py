@@ -17,7 +17,7 @@ from fixtures.settings.model import Settings
 from fixtures.statements import Statement
 from reports.outcome import Gap
 
-BLOCK_BYTES = 8192
+TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Whole:
-    """One reading as a run does it, the second of two: caches are warm."""
+    """One reading as a run does it, the quickest of three: caches are warm, and the machine has other work."""
 
     seconds: float
     gaps: dict[str, Gap]
@@ -55,11 +55,12 @@ def read_whole(url: Secret, settings: Settings) -> Whole:
     """Read every piece in the run's transaction, and take the time from outside."""
     database = Database(url, settings.limits)
     try:
-        for _ in range(2):
+        times = []
+        for _ in range(TRIES):
             began = time.perf_counter()
             _, _, gaps = database.read(DATABASE_READERS, settings)
-            seconds = time.perf_counter() - began
-        return Whole(seconds, gaps)
+            times.append(time.perf_counter() - began)
+        return Whole(min(times), gaps)
     finally:
         database.close()
 
@@ -74,9 +75,19 @@ def measure(url: Secret, settings: Settings) -> dict[str, Cost]:
     }
     with psycopg.connect(url.reveal(), autocommit=True, prepare_threshold=None) as connection:
         return {
-            piece: sum((explain(connection, one, catalogue, settings) for one in statements.values()), Cost())
+            piece: sum((quickest(connection, one, catalogue, settings) for one in statements.values()), Cost())
             for piece, statements in asked.items()
         }
+
+
+def quickest(
+    connection: psycopg.Connection[Any], statement: Statement, catalogue: Catalogue, settings: Settings
+) -> Cost:
+    """The lowest cost of one statement in three tries; one that is cancelled is not tried again."""
+    costs: list[Cost] = []
+    while len(costs) < TRIES and not (costs and costs[-1].cancelled):
+        costs.append(explain(connection, statement, catalogue, settings))
+    return min(costs, key=lambda cost: cost.milliseconds)
 
 
 def explain(

@@ -227,11 +227,11 @@ def test_records_that_nobody_writes_are_unproven(any_deployment, judged, changed
 @pytest.mark.parametrize(
     ("sql", "part"),
     [
-        (event("NULL"), "1 inbound event without a message id cannot be followed"),
-        (event("''"), "1 inbound event without a message id cannot be followed"),
+        (event("NULL"), "1 event of wa_events cannot be followed: inbound without a message id, or"),
+        (event("''"), "1 event of wa_events cannot be followed: inbound without a message id, or"),
         (
             f"ALTER TABLE {EVENTS} DROP CONSTRAINT wa_events_direction_check;" + event(way="in"),
-            "1 event of wa_events neither inbound nor outbound",
+            "1 event of wa_events cannot be followed",
         ),
     ],
 )
