@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from fixtures.settings.selection import asks_for
@@ -13,3 +15,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from tests import deployments
 
         config.pluginmanager.register(deployments, "tests.deployments")
+        _heed_interrupts()
+
+
+def _heed_interrupts() -> None:
+    """A shell starts its background jobs deaf to SIGINT, and their children too: tests interrupt children."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
