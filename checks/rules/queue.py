@@ -54,11 +54,16 @@ def _by_service(troubles: list[Trouble], queue: DlqQueue) -> str:
     parts = []
     for trouble in troubles:
         status = f" ({trouble.status})" if trouble.kind == "unknown status" else ""
-        times = "" if trouble.first is None else f", since {clock(trouble.first)}"
-        if trouble.first is not None and trouble.first > queue.read_at:
-            times = f", {ago(queue.read_at, trouble.first)}"
+        times = _times(trouble, queue)
         parts.append(f"{trouble.service} {trouble.count}{status}{times}, ids {', '.join(trouble.ids)}")
     return "; ".join(parts)
+
+
+def _times(trouble: Trouble, queue: DlqQueue) -> str:
+    if trouble.first is None:
+        return ""
+    first = ago(queue.read_at, trouble.first) if trouble.first > queue.read_at else f"since {clock(trouble.first)}"
+    return f", {first}" + (f", the latest {clock(trouble.last)}" if trouble.last != trouble.first else "")
 
 
 def backlog_is_small(judge: Judge, queue: DlqQueue, settings: Settings) -> None:
@@ -78,8 +83,8 @@ def due_entries_advance(judge: Judge, queue: DlqQueue, settings: Settings) -> No
     """Require that what came due within the window was taken in hand, and that retries have success."""
     goal = settings.thresholds.dlq_processed_goal
     judge.finds(
-        f"{counted(queue.reprocessed, 'entry', 'entries')} reprocessed since {clock(queue.since)} "
-        f"(goal of the first week: {goal} or more)"
+        f"since {clock(queue.since)}: {counted(queue.created, 'new entry', 'new entries')}, {queue.reprocessed} "
+        f"reprocessed (goal of the first week: {goal} or more)"
     )
     overdue = queue.count("overdue")
     judge.requires(

@@ -208,7 +208,7 @@ CAPPED = SERVER | {"autovacuum_vacuum_max_threshold": "100000000"}
 def table(rows: float = 10_000, frozen: int | None = None, **options: str) -> TableStatistics:
     """A table of so many rows in 100 pages."""
     return TableStatistics(
-        table="t", name="t", live=0, dead=0, changed=0, inserted=0, written=0, vacuumed_at=None, analysed_at=None,
+        table="t", name="t", live=0, dead=0, changed=0, inserted=0, vacuumed_at=None, analysed_at=None,
         estimated_rows=rows, pages=100, frozen_pages=frozen, size=819200, options=options, toast_options={},
         being_vacuumed=False,
     )  # fmt: skip
