@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+import subprocess
+import sys
 
 import pytest
 
 from checks import test_immediate
 from fixtures.evidence import PIECES
 from fixtures.listing import variables_for
-from tests.running import environment, run_suite
+from tests.running import ROOT, environment, run_suite
 
 DATABASE = {"EASYMO_DATABASE_URL": "postgresql://reader:hidden99@198.51.100.7/postgres"}
 """An address that answers nobody; a run that asked it would wait for its timeout."""
@@ -42,17 +45,27 @@ def test_every_item_is_listed_in_the_checklists_order(tmp_path):
     )
 
 
-def test_columns_are_aligned_and_fit(tmp_path):
-    """Nothing is wider than 100 columns, and each column begins where its heading does."""
-    for arguments in ((), ("-v",)):
-        entries, run = listed(tmp_path, *arguments, **DATABASE)
-        lines = run.output.splitlines()
-        assert max(map(len, lines)) <= 100
-        heading = next(line for line in lines if line.startswith("item"))
-        needs = heading.index("needs")
-        for first, *_ in entries.values():
-            assert first[heading.index("marker") - 1] == " " != first[heading.index("marker")]
-            assert first[needs - 1] == " " != first[needs]
+@pytest.mark.parametrize("arguments", [(), ("-v",)], ids=["list", "details"])
+@pytest.mark.parametrize(("columns", "widest"), [("", 100), ("80", 80), ("200", 100)])
+def test_columns_are_aligned_and_fit(tmp_path, arguments, columns, widest):
+    """Nothing is wider than the terminal, or than 100 columns, and each column begins where its heading does."""
+    empty = {"WA_VERIFY_TOKEN": "", "WHATSAPP_APP_SECRET": "", "SUPABASE_SERVICE_ROLE_KEY": ""}
+    entries, run = listed(tmp_path, *arguments, **DATABASE, **empty, COLUMNS=columns)
+    lines = run.output.splitlines()
+    assert max(map(len, lines)) <= widest
+    heading = next(line for line in lines if line.startswith("item"))
+    needs = heading.index("needs")
+    for first, *_ in entries.values():
+        assert first[heading.index("marker") - 1] == " " != first[heading.index("marker")]
+        assert first[needs - 1] == " " != first[needs]
+
+
+def test_a_terminal_that_is_too_narrow_for_it_gets_it_all_the_same(tmp_path):
+    """Lines are broken by the terminal then; nothing is left out."""
+    entries, run = listed(tmp_path, "-m", "immediate", **DATABASE, COLUMNS="30")
+    assert run.status == 0, run.output
+    assert len(entries) == 8
+    assert "EASYMO_LOG_FILE not set" in "".join(entries["Check 6"])
 
 
 def test_what_the_settings_do_not_give_is_named(tmp_path):
@@ -75,6 +88,35 @@ def test_a_target_address_counts_as_the_base_url(tmp_path):
     assert "target: production" in run.output
     assert "EASYMO_BASE_URL not set" not in "".join(entries["Check 4"])
     assert "EASYMO_DATABASE_URL not set" in "".join(entries["Check 1"])
+
+
+def test_a_deployment_that_is_there_is_not_asked(tmp_path):
+    """Nobody connects to its database or its endpoints, whatever checks are listed."""
+    with socket.create_server(("127.0.0.1", 0)) as database, socket.create_server(("127.0.0.1", 0)) as functions:
+        variables = {
+            "EASYMO_DATABASE_URL": f"postgresql://reader:hidden99@127.0.0.1:{database.getsockname()[1]}/postgres",
+            "EASYMO_BASE_URL": f"http://127.0.0.1:{functions.getsockname()[1]}",
+            "WHATSAPP_APP_SECRET": "hidden99",
+        }
+        _, run = listed(tmp_path, **variables)
+        assert run.status == 0, run.output
+        for server in (database, functions):
+            server.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                server.accept()
+
+
+def test_whoever_stops_reading_the_list_sees_no_error():
+    """As ``pytest --checks | head -1`` does."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", "--checks"],
+        cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
 
 
 def test_no_deployment_is_brought_up_or_asked_and_no_report_is_made(tmp_path):
