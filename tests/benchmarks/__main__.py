@@ -69,7 +69,7 @@ def report(deployment: LocalDeployment, heading: str) -> None:
     for piece, cost in costs.items():
         tell(f"| `{piece}` | {CHECKS.get(piece, '')} {line(cost)}")
     tell(f"| together | {line(sum(costs.values(), Cost()))}")
-    tell(f"\nThe whole reading took {whole.seconds:.2f} s.")
+    tell(f"\nThe whole reading took {whole.seconds:.2f} s; {whole.cpu_seconds:.2f} s of processor time by itself.")
     for piece, gap in whole.gaps.items():
         tell(f"- `{piece}`: {gap.status}: {gap.reason} ({gap.advice})")
 

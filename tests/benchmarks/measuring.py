@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import conninfo
 
 from fixtures.catalogue import Catalogue
 from fixtures.catalogue_reader import catalogue_statements
-from fixtures.database import LOCAL_SETTINGS, Database
+from fixtures.database import APPLICATION_NAME, LOCAL_SETTINGS, Database
 from fixtures.pieces import DATABASE_READERS
 from fixtures.secret import Secret
 from fixtures.settings.model import Settings
@@ -48,21 +52,45 @@ class Whole:
     """One reading as a run does it, the quickest of three: caches are warm, and the machine has other work."""
 
     seconds: float
+    cpu_seconds: float
+    """Processor time of the server for one reading without parallel workers, whatever else the machine does."""
     gaps: dict[str, Gap]
 
 
 def read_whole(url: Secret, settings: Settings) -> Whole:
     """Read every piece in the run's transaction, and take the time from outside."""
+    times, gaps = zip(*(_read(url, settings) for _ in range(TRIES)), strict=True)
+    alone = Secret(conninfo.make_conninfo(url.reveal(), options="-c max_parallel_workers_per_gather=0"))
+    cpu, _ = zip(*(_read(alone, settings, cpu=True) for _ in range(TRIES)), strict=True)
+    return Whole(min(times), min(cpu), gaps[0])
+
+
+def _read(url: Secret, settings: Settings, *, cpu: bool = False) -> tuple[float, dict[str, Gap]]:
+    """One reading: the time it took, or the processor time of the server's process for it."""
     database = Database(url, settings.limits)
     try:
-        times = []
-        for _ in range(TRIES):
-            began = time.perf_counter()
-            _, _, gaps = database.read(DATABASE_READERS, settings)
-            times.append(time.perf_counter() - began)
-        return Whole(min(times), gaps)
+        clock = partial(_processor_time, _process(url)) if cpu else time.perf_counter
+        began = clock()
+        _, _, gaps = database.read(DATABASE_READERS, settings)
+        return clock() - began, gaps
     finally:
         database.close()
+
+
+def _process(url: Secret) -> int:
+    """Id of the server's process that serves the suite's connection."""
+    with psycopg.connect(url.reveal()) as connection:
+        row = connection.execute(
+            "SELECT pid FROM pg_stat_activity WHERE application_name = %s", (APPLICATION_NAME,)
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _processor_time(process: int) -> float:
+    """Seconds that a process of this machine has had a processor, as Linux counts them."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def measure(url: Secret, settings: Settings) -> dict[str, Cost]:
