@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import importlib.metadata
 import json
-import os
 import platform
 import re
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reports import ci
 from reports.allure_text import CATEGORIES
 from reports.files import write_atomically
 from reports.record import Record
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from fixtures.evidence import Evidence
 
 REPORT = "EasyMO verification"
+RUN = "run"
+"""The fact that is the address of the run."""
 
 
 def write(config: pytest.Config, record: Record, result: RunResult) -> None:
@@ -42,7 +44,11 @@ def write(config: pytest.Config, record: Record, result: RunResult) -> None:
 
 def facts_of(config: pytest.Config, record: Record, result: RunResult) -> dict[str, str]:
     """The facts of a run, redacted, for Allure's report and for the page."""
-    facts: dict[str, str] = record.redactor.data(environment(config, result))
+    told = environment(config, result)
+    facts: dict[str, str] = record.redactor.data(told)
+    # The number of a run on GitHub looks like a phone number, and the way to the run would lead nowhere.
+    if RUN in told:
+        facts[RUN] = record.redactor.known_secrets_only(told[RUN])
     return facts
 
 
@@ -63,8 +69,9 @@ def environment(config: pytest.Config, result: RunResult) -> dict[str, str]:
 
 def _seen(evidence: Evidence) -> dict[str, str]:
     """What the run found the deployment to be: its time, its parts, the versions that its functions tell."""
-    deployed = evidence.settings.deployed_at
-    facts = {"deployed at": deployed.isoformat(timespec="seconds")} if deployed else {}
+    settings = evidence.settings
+    facts = {"release": settings.release} if settings.release else {}
+    facts |= {"deployed at": settings.deployed_at.isoformat(timespec="seconds")} if settings.deployed_at else {}
     facts |= {name.replace("_", " "): value for name, value in evidence.deployment.items()}
     health = evidence.pieces.get("function_health")
     versions = {name: found.version for name, found in health.functions.items()} if health else {}
@@ -73,12 +80,11 @@ def _seen(evidence: Evidence) -> dict[str, str]:
 
 
 def _who() -> dict[str, str]:
-    """Who ran it and where: the actor and the run on GitHub, or the user of this machine."""
-    variables = os.environ
-    if variables.get("GITHUB_ACTIONS") != "true":
+    """Who ran it and where: the actor and the run of the CI system, or the user of this machine."""
+    place = ci.place()
+    if place is None:
         return {"run by": _user()}
-    actor = variables.get("GITHUB_TRIGGERING_ACTOR") or variables.get("GITHUB_ACTOR", "")
-    facts = {"run by": actor, "run": run_url(), "release": variables.get("GITHUB_SHA", "")}
+    facts = {"run by": place.actor, RUN: place.run_url, "suite's commit": place.commit}
     return {name: value for name, value in facts.items() if value}
 
 
@@ -87,12 +93,6 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return "a user without a name"
-
-
-def run_url() -> str:
-    """The address of the run on GitHub; empty elsewhere."""
-    parts = [os.environ.get(name, "") for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")]
-    return f"{parts[0]}/{parts[1]}/actions/runs/{parts[2]}" if all(parts) else ""
 
 
 def suite_version() -> str:
@@ -104,18 +104,17 @@ def suite_version() -> str:
 
 
 def executor(result: RunResult) -> dict[str, Any]:
-    """Who ran it, for Allure's report: the workflow on GitHub, or a person's own machine."""
-    variables = os.environ
-    if variables.get("GITHUB_ACTIONS") != "true":
+    """Who ran it, for Allure's report: the CI system's job, or a person's own machine."""
+    place = ci.place()
+    if place is None:
         started = result.started_at.isoformat(timespec="seconds")
         return {"name": "local run", "type": "local", "buildName": started, "reportName": REPORT}
-    number = variables.get("GITHUB_RUN_NUMBER", "")
     return {
-        "name": "GitHub Actions",
-        "type": "github",
-        "buildName": f"{variables.get('GITHUB_WORKFLOW', 'workflow')} #{number}",
-        "buildOrder": int(number) if number.isdecimal() else 0,
-        "buildUrl": run_url(),
+        "name": place.system,
+        "type": place.kind,
+        "buildName": place.run_name,
+        "buildOrder": int(place.run_number) if place.run_number.isdecimal() else 0,
+        "buildUrl": place.run_url,
         "reportName": REPORT,
     }
 

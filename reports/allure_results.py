@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from checks.judge import Table
-from reports import allure_text, directory
+from reports import allure_text, directory, pages
 from reports.case import Case
 from reports.html.markup import caption
 from reports.judging import in_one_line, in_words
@@ -84,21 +83,16 @@ def describe(config: pytest.Config, case: Case, when: str | None, trace: str = "
     result.name = case.name
     result.status = STATUSES[case.status]
     result.statusDetails = StatusDetails(message=message(case), trace=trace or None) if message(case) else None
-    result.description, result.descriptionHtml = None, allure_text.description(case, drawn)
+    proves = pages.proves(config, case.page)
+    result.description, result.descriptionHtml = None, allure_text.description(case, drawn, proves)
     result.labels = [Label(name=name, value=value) for name, value in allure_text.labels(case, SEVERITIES)]
-    result.links = [Link(type="link", url=_page(config, case.page), name=case.page)]
+    folder = Path(config.option.allure_report_dir).parent
+    url = pages.address(config, case.page) or pages.beside(config, case.page, folder)
+    result.links = [Link(type="link", url=url, name=case.page)]
     for parameter in result.parameters:
         parameter.value = parameter.value.strip("'\"")[:_LONGEST_PARAMETER]
     _attach(case.tables)
     _attach_charts(drawn)
-
-
-def _page(config: pytest.Config, page: str) -> str:
-    """Where the check's page is, as seen from the folder of the reports."""
-    address = allure_text.page_url(page)
-    if address != page:
-        return address
-    return Path(os.path.relpath(config.rootpath / page, Path(config.option.allure_report_dir).parent)).as_posix()
 
 
 def message(case: Case) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import html
-import os
 from collections.abc import Iterable, Iterator, Mapping
 
 from reports.case import Case
-from reports.html.markup import caption, image, join, rows, tag
+from reports.html.markup import caption, image, join, prose, rows, tag
 from reports.outcome import Status
 
 EPICS = {
@@ -66,18 +64,13 @@ def labels(case: Case, severities: Mapping[str, str]) -> Iterator[tuple[str, str
     yield from (("tag", tag) for tag in dict.fromkeys((*case.cadences, case.criterion, case.check)))
 
 
-def page_url(page: str) -> str:
-    """Where the check's page can be read: at the commit that ran on GitHub, else in the checkout."""
-    server, repository, commit = map(os.environ.get, ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_SHA"))
-    return f"{server}/{repository}/blob/{commit}/{page}" if server and repository and commit else page
-
-
-def description(case: Case, charts: Mapping[str, bytes]) -> str:
+def description(case: Case, charts: Mapping[str, bytes], proves: str) -> str:
     """What was expected, what was found, why it matters, what to do, and the evidence, as HTML.
 
     Args:
         case: the case, judged and redacted.
         charts: title → chart as SVG, for those that the case asked for.
+        proves: what a pass of the check proves, in the words of its page.
     """
     parts = [*_paragraphs("Expected", [case.expectation]), *_paragraphs("Found", case.findings)]
     for violation in case.violations:
@@ -95,11 +88,11 @@ def description(case: Case, charts: Mapping[str, bytes]) -> str:
         scrolled = tag("div", rows(table), style="overflow-x: auto")
         parts.append(join(tag("p", tag("strong", f"{caption(table)}:")), scrolled))
     parts += [join(tag("p", tag("strong", f"{title}:")), image(title, svg)) for title, svg in charts.items()]
-    return "".join(parts)
+    return "".join([*parts, *_paragraphs("What a pass of this check proves", [proves])])
 
 
 def _paragraphs(label: str, sentences: Iterable[str]) -> list[str]:
-    said = [html.escape(sentence).replace("\n", "<br>") for sentence in sentences if sentence]
+    said = [prose(sentence) for sentence in sentences if sentence]
     if len(said) <= 1:
         return [f"<p><strong>{label}:</strong> {sentence}</p>" for sentence in said]
     return [f"<p><strong>{label}:</strong></p><ul>{''.join(f'<li>{sentence}</li>' for sentence in said)}</ul>"]

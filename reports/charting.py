@@ -62,11 +62,20 @@ def write(config: pytest.Config, result: RunResult, folder: Path) -> None:
         path.write_bytes(picture)
 
 
-def links(config: pytest.Config, folder: Path) -> list[str]:
-    """Lines of Markdown for the summary: a link to each chart that was written, and why others are missing."""
+def links(config: pytest.Config, folder: Path, artefacts: str = "") -> list[str]:
+    """Lines of Markdown for a summary: a link to each chart that was written, and why others are missing.
+
+    Args:
+        config: pytest's configuration of the run.
+        folder: the folder of the reports, beside whose files the summary lies.
+        artefacts: where the folder can be fetched, for a summary that is read without it.
+    """
     from reports import charts
 
     found = config.stash.get(GALLERY, Gallery())
     there = [name for name in found.pictures if (folder / CHARTS / f"{name}.svg").exists()]
-    lines = [f"- [{charts.title(name)}]({CHARTS}/{name}.svg)" for name in there]
+    files = {name: f"{CHARTS}/{name}.svg" for name in there}
+    lines = [f"- [{charts.title(name)}]({file})" for name, file in files.items()]
+    if artefacts:
+        lines = [f"- [{charts.title(name)}]({artefacts}): `{file}`" for name, file in files.items()]
     return lines + [f"- {problem}" for problem in dict.fromkeys(found.problems.values())]

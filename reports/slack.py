@@ -7,7 +7,7 @@ from datetime import UTC
 from typing import Any
 
 from reports import digest
-from reports.allure_environment import run_url
+from reports.ci import run_url
 from reports.outcome import Status
 from reports.verdict import CheckResult, RunResult, Verdict, reasons
 

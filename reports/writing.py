@@ -32,7 +32,7 @@ def write_reports(config: pytest.Config, record: Record, result: RunResult) -> l
         ),
         directory.PAGE: lambda: index.write(config, record, result),
         directory.ALLURE: lambda: allure_environment.write(config, record, result),
-        "the summary of the GitHub step": lambda: github.append_step_summary(summary.markdown(result)),
+        "the summary of the GitHub step": lambda: github.append_step_summary(_for_step(config, result, folder)),
     }
     problems = []
     for name, write in tasks.items():
@@ -41,6 +41,14 @@ def write_reports(config: pytest.Config, record: Record, result: RunResult) -> l
         except OSError as error:
             problems.append(f"{name} could not be written: {error.strerror}")
     return problems
+
+
+def _for_step(config: pytest.Config, result: RunResult, folder: Path) -> str:
+    """The summary as it is read on the page of the run, which has no files beside it, but the run's artefacts."""
+    from reports import charting, ci, summary
+
+    place = ci.place()
+    return summary.markdown(result, charting.links(config, folder, place.artefacts_url) if place else ())
 
 
 def write_verdict(path: Path, result: RunResult) -> None:

@@ -14,7 +14,10 @@ from typing import Any
 from fixtures.settings.model import Access
 
 ROOT = Path(__file__).resolve().parent.parent
-STARTS = ("EASYMO_", "GITHUB_", "PG", "PYTEST_", "SUPABASE_", "PAGERDUTY_", "SLACK_", "WHATSAPP_", "WA_VERIFY")
+STARTS = (
+    *("EASYMO_", "WHATSAPP_", "WA_VERIFY", "SUPABASE_", "PAGERDUTY_", "SLACK_"),
+    *("GITHUB_", "GITLAB_", "CI_", "PG", "PYTEST_"),
+)
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,14 @@ WORDS = {
 
 @dataclass(frozen=True)
 class References:
-    """What cases refer to by name: charts, and the addresses of the checks' pages."""
+    """What cases refer to by name: charts, and the checks' pages."""
 
     pictures: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
     """Name of a chart → its title, and the chart as SVG."""
     addresses: Mapping[str, str] = field(default_factory=dict)
     """Path of a page in the project → where it can be read, if anywhere."""
+    proves: Mapping[str, str] = field(default_factory=dict)
+    """Path of a page → what a pass proves, in the page's words."""
 
 
 def mark(status: Status, text: str = "") -> Markup:
@@ -79,14 +81,17 @@ def evidence(cases: Iterable[Case], references: References, *, opened: bool) -> 
 
 
 def page_link(check: CheckResult, references: References) -> Markup:
-    """Where the check is explained."""
+    """What a pass of the check proves, and where that is explained."""
     address = references.addresses.get(check.page, "")
     where = (
         tag("a", check.page, href=address)
         if address.startswith(("https://", "http://"))
         else tag("code", check.page)
     )
-    return tag("p", "What this check proves, and how: ", where, class_="faint page")
+    proves = references.proves.get(check.page, "")
+    if not proves:
+        return tag("p", "What this check proves, and how: ", where, class_="faint page")
+    return tag("p", "What a pass proves: ", prose(proves), " How: ", where, class_="faint page")
 
 
 def known_issues(cases: Iterable[Case]) -> Iterator[Markup]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reports import allure_environment, allure_text, directory
+from reports import allure_environment, directory, pages
 from reports.charting import gallery
 from reports.files import write_atomically
 from reports.html.cases import References
@@ -30,12 +30,13 @@ def write(config: pytest.Config, record: Record, result: RunResult) -> None:
 
 
 def references(config: pytest.Config, result: RunResult) -> References:
-    """The charts that the run's cases ask for, and where the pages of its checks can be read."""
+    """What the run's cases refer to: charts, and the pages of the checks."""
     from reports import charts
 
     names = dict.fromkeys(name for check in result.checks for case in check.cases for name in case.charts)
     pictures = gallery(config, names).pictures if names else {}
     return References(
         {name: (charts.title(name), svg) for name, svg in pictures.items()},
-        {check.page: allure_text.page_url(check.page) for check in result.checks},
+        {check.page: pages.address(config, check.page) for check in result.checks},
+        {check.page: pages.proves(config, check.page) for check in result.checks},
     )

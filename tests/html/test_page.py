@@ -106,7 +106,7 @@ def test_a_run_on_github_leads_back_to_it(tmp_path: Path, page: Browser) -> None
     finished = run(project(tmp_path, CHECKS), variables=github)
     page.open(finished.folder / "index.html")
     facts = dict(zip(texts(page, "#run dt"), texts(page, "#run dd"), strict=True))
-    assert (facts["run by"], facts["release"]) == ("amina", "0123abcd" * 5)
+    assert (facts["run by"], facts["suite's commit"]) == ("amina", "0123abcd" * 5)
     ways = page.evaluate("[...document.querySelectorAll('a')].map(a => a.href)")
     assert "https://github.example/a/b/actions/runs/17" in ways
     assert f"https://github.example/a/b/blob/{'0123abcd' * 5}/docs/checks/check-01.md" in ways

@@ -48,7 +48,7 @@ def test_the_page_of_a_failed_case_has_everything_to_act_on(rendered: Rendered, 
     for said in (
         "Failed", "Blocker", "Category: Check violated", "dlq_processing_log does not exist",
         "Expected: Table dlq_processing_log exists.", "Found: it has 5 rows", "Why it matters: messages get lost",
-        "What to do: apply it (`supabase db push`)", "Columns (first 3 of 30):", "docs/checks/check-01.md",
+        "What to do: apply it (supabase db push)", "Columns (first 3 of 30):", "docs/checks/check-01.md",
     ):  # fmt: skip
         assert said in text, said
     cells = f"{DOCUMENTS}.flatMap(part => [...part.querySelectorAll('td')]).map(cell => cell.innerText)"

@@ -108,7 +108,8 @@ def test_a_message_mentions_nobody() -> None:
 
 
 def test_a_message_leads_to_the_run_on_github(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("SERVER_URL", "https://github.example"), ("REPOSITORY", "a/b"), ("RUN_ID", "17")):
+    told = {"ACTIONS": "true", "SERVER_URL": "https://github.example", "REPOSITORY": "a/b", "RUN_ID": "17"}
+    for name, value in told.items():
         monkeypatch.setenv(f"GITHUB_{name}", value)
     address = "https://github.example/a/b/actions/runs/17"
     assert texts(slack.message(of(FAILED)))[-1].endswith(f"<{address}|the run and its report>")

@@ -48,6 +48,12 @@ SENTENCES = [
     ("WHATSAPP_APP_SECRET", "planted\n", "begins or ends with white space; expected the value alone"),
     ("WA_VERIFY_TOKEN", "plan\x00ted", "has a character that cannot be printed; expected one line of text"),
     ("SUPABASE_SERVICE_ROLE_KEY", "planted ü", "cannot be sent in a header; expected a token in ASCII"),
+    ("EASYMO_RELEASE", "planted\nmore", "has a character that cannot be printed; expected one line of text"),
+    (
+        "EASYMO_RELEASE",
+        "planted" * 15,
+        "is too long; expected at most 100 characters, such as a tag or a commit",
+    ),
     ("EASYMO_DEPLOYED_AT", "planted", f"is not a time; {TIME}"),
     ("EASYMO_DEPLOYED_AT", "2026-01-31T11:00:00", f"has no offset from UTC; {TIME}"),
     ("EASYMO_DEPLOYED_AT", "2026-01-31", f"has no offset from UTC; {TIME}"),
@@ -104,7 +110,8 @@ def test_every_variable_counts_as_configured_and_every_secret_is_known(tmp_path:
     secrets = {environ[known.name] for known in VARIABLES if known.secret} | {"pass@word", "other"}
     assert set(access.secrets) == {Secret(value) for value in secrets}
     assert access.log_file == "value-of-EASYMO_LOG_FILE"
-    assert "value-of" not in repr(settings)
+    assert settings.release == "value-of-EASYMO_RELEASE"
+    assert "value-of" not in repr(settings).replace(settings.release, "")
 
 
 def test_an_empty_variable_counts_as_not_set_and_is_named(tmp_path: Path) -> None:

@@ -74,6 +74,10 @@ SENTENCES = {
     "[names]\nschema = 'pub\\u0000lic'\n".replace("'", '"'): (
         "names.schema has a character that cannot be printed; expected the name of a schema, in lower case"
     ),
+    "[reports]\ndocumentation = 'docs/'\n": (
+        "reports.documentation is 'docs/'; expected an address without a slash at its end, "
+        "such as https://github.com/OWNER/REPOSITORY/blob/main"
+    ),
     "[names]\nfunctions_path = 'functions'\n": (
         "names.functions_path is 'functions'; expected a path such as /functions/v1"
     ),
