@@ -21,7 +21,8 @@ def locked() -> dict[str, str]:
 
 def test_every_dependency_is_locked_to_one_version_that_is_allowed() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = map(Requirement, [*project["dependencies"], *project["optional-dependencies"]["dev"]])
+    extras = [need for extra in project["optional-dependencies"].values() for need in extra]
+    wanted = map(Requirement, [*project["dependencies"], *extras])
     versions = locked()
     assert [
         str(need) for need in wanted if not need.specifier.contains(versions.get(need.name.lower(), "0"))
@@ -38,4 +39,4 @@ def test_tox_hands_over_what_names_a_deployment() -> None:
     tox.read(ROOT / "tox.ini", encoding="utf-8")
     passed = tox["testenv:{immediate,daily,weekly}"]["pass_env"].split()
     assert [v.name for v in VARIABLES if not any(fnmatch(v.name, pattern) for pattern in passed)] == []
-    assert {"CI", "PG*", "GITHUB_*"} <= set(passed)
+    assert {"CI", "PG*", "GITHUB_*", "GITLAB_*", "CI_*"} <= set(passed)

@@ -101,5 +101,5 @@ def test_the_image_verifies_a_deployment_with_a_read_only_file_system_and_withou
     assert user == 10001
     assert set(files) == {
         *("checks", "fixtures", "reports", "conftest.py", "deployment.toml", "easymo_verification.egg-info"),
-        *("pyproject.toml", "requirements.lock", "README.md"),
+        *("pyproject.toml", "requirements.lock", "README.md", "docs"),
     }

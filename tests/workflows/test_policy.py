@@ -141,9 +141,15 @@ def test_the_readmes_commands_are_those_of_ci():
 
 
 def test_the_suite_is_installed_as_the_readme_does():
-    """One way of installing: the README's, with locked versions."""
+    """One way of installing: the README's, with locked versions; what verifies draws charts as well."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name in names():
-        for step in steps(name):
-            if step.get("name", "").startswith("Install the suite"):
-                assert step["run"] in readme
+    installing = {
+        (name, job, step["run"].replace("-e '.[charts]'", "-e ."))
+        for name in names()
+        for job, found in jobs(name).items()
+        for step in found["steps"]
+        if step.get("name", "").startswith("Install the suite")
+    }
+    assert {job for _, job, _ in installing} == {"lint", "plan", "verify"}
+    assert [command for _, _, command in installing if command not in readme] == []
+    assert any("'.[charts]'" in str(step) for step in jobs("verify.yml")["verify"]["steps"])
