@@ -20,6 +20,7 @@ from reports.verdict import RunResult
 
 if TYPE_CHECKING:
     from fixtures.evidence import Evidence
+    from fixtures.settings.model import Settings
 
 REPORT = "EasyMO verification"
 RUN = "run"
@@ -62,17 +63,25 @@ def environment(config: pytest.Config, result: RunResult) -> dict[str, str]:
         "selection": result.selection,
         "started": result.started_at.isoformat(timespec="seconds"),
     }
-    if EVIDENCE in config.stash:
-        facts |= _seen(config.stash[EVIDENCE])
-    return facts | _who() | {"suite": suite_version(), "python": platform.python_version()}
+    evidence = config.stash.get(EVIDENCE, None)
+    if evidence is not None:
+        facts |= _deployed(evidence.settings)
+    facts |= _who()
+    if evidence is not None:
+        facts |= _seen(evidence)
+    return facts | {"suite": suite_version(), "python": platform.python_version()}
+
+
+def _deployed(settings: Settings) -> dict[str, str]:
+    """What the run was told of the deployment: which release, and since when."""
+    facts = {"release": settings.release} if settings.release else {}
+    time = settings.deployed_at
+    return facts | ({"deployed at": time.isoformat(timespec="seconds")} if time else {})
 
 
 def _seen(evidence: Evidence) -> dict[str, str]:
-    """What the run found the deployment to be: its time, its parts, the versions that its functions tell."""
-    settings = evidence.settings
-    facts = {"release": settings.release} if settings.release else {}
-    facts |= {"deployed at": settings.deployed_at.isoformat(timespec="seconds")} if settings.deployed_at else {}
-    facts |= {name.replace("_", " "): value for name, value in evidence.deployment.items()}
+    """What the run found the deployment to be: its parts, and the versions that its functions tell."""
+    facts = {name.replace("_", " "): value for name, value in evidence.deployment.items()}
     health = evidence.pieces.get("function_health")
     versions = {name: found.version for name, found in health.functions.items()} if health else {}
     told = ", ".join(f"{name} {version}" for name, version in versions.items() if version)

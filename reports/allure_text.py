@@ -87,7 +87,10 @@ def description(case: Case, charts: Mapping[str, bytes], proves: str) -> str:
     for table in case.tables:
         scrolled = tag("div", rows(table), style="overflow-x: auto")
         parts.append(join(tag("p", tag("strong", f"{caption(table)}:")), scrolled))
-    parts += [join(tag("p", tag("strong", f"{title}:")), image(title, svg)) for title, svg in charts.items()]
+    for title, svg in charts.items():
+        # On a phone a chart keeps the size at which its figures can be read, and is moved sideways.
+        scrolled = tag("div", image(title, svg, style="min-width: 34rem"), style="overflow-x: auto")
+        parts.append(join(tag("p", tag("strong", f"{title}:")), scrolled))
     return "".join([*parts, *_paragraphs("What a pass of this check proves", [proves])])
 
 

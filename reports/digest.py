@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reports.case import WORST_FIRST, Case
+from reports.case import WORST_FIRST, Case, words_of
 from reports.outcome import Status
 from reports.verdict import CheckResult, RunResult, Verdict, case_names, reasons
 
@@ -56,6 +56,19 @@ def faults(check: CheckResult) -> tuple[Fault, ...]:
         if not case.violations:
             found.setdefault((case.reason, "", "", ""), []).append(name)
     return tuple(Fault(tuple(dict.fromkeys(names)), *key) for key, names in found.items())
+
+
+def where(check: CheckResult, fault: Fault) -> str:
+    """The cases that a fault was found in; nothing in a check of one case, where nobody has to be told."""
+    return some([readable(name) for name in fault.cases]) if len(check.cases) > 1 else ""
+
+
+def readable(name: str) -> str:
+    """The name of a case for people: a test's name becomes words, a parameter's id stays."""
+    test, bracket, parameter = name.partition("[")
+    if not test.startswith("test_"):
+        return name
+    return f"{words_of(test)} {bracket}{parameter}".strip()
 
 
 def errors(run: RunResult) -> tuple[Cause, ...]:

@@ -16,7 +16,7 @@ from reports.case import Case
 from reports.judging import case_of, in_one_line, in_words, judged, traceback_of
 from reports.outcome import CouldNotLook, Status
 from reports.record import Record
-from reports.verdict import RunResult, Verdict, results
+from reports.verdict import RunResult, Verdict, place_of, results
 from reports.writing import write_reports
 
 CASE = pytest.StashKey[Case]()
@@ -44,6 +44,11 @@ class Recorder:
         self.is_worker = hasattr(config, "workerinput")
         self.result: RunResult | None = None
         self.problems: list[str] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Judge the checks in the checklist's order, in which every report shows them; others come behind."""
+        items.sort(key=_place)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Remember which checks were selected."""
@@ -149,6 +154,11 @@ class Recorder:
         with terminal.without_checks(terminalreporter, self.record):
             yield
         terminal.summarise(terminalreporter, self.record, self.result, self.problems, exitstatus)
+
+
+def _place(item: pytest.Item) -> tuple[int, tuple[int, list[int], str]]:
+    case = case_of(item)
+    return (1, (0, [], "")) if case is None else (0, place_of(case.check))
 
 
 def target_of(config: pytest.Config) -> str:

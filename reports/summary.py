@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
 
 from reports import digest
 from reports.outcome import Status
@@ -25,9 +27,21 @@ _MARKS = {
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~])")
 
 
-def markdown(result: RunResult, charts: Sequence[str] = ()) -> str:
-    """The summary of a run, short enough for GitHub; ``charts`` are lines of Markdown that link to charts."""
-    return cut("\n".join([*_lines(result), *_charts(charts)]) + "\n", LIMIT)
+@dataclass(frozen=True)
+class Ways:
+    """What a summary leads to, as seen from where it is read."""
+
+    report: tuple[str, str] = ("", "")
+    """The whole report: what it is called, and its address."""
+    pages: Mapping[str, str] = field(default_factory=dict)
+    """Path of a check's page in the project → where it can be read, if anywhere."""
+    charts: Sequence[str] = ()
+    """Lines of Markdown that link to charts."""
+
+
+def markdown(result: RunResult, ways: Ways = Ways(), release: str = "") -> str:
+    """The summary of a run, short enough for GitHub."""
+    return cut("\n".join([*_lines(result, ways, release), *_charts(ways.charts)]) + "\n", LIMIT)
 
 
 def cut(text: str, limit: int) -> str:
@@ -44,22 +58,25 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", html.escape(text, quote=False)).replace("\n", "<br>")
 
 
-def _lines(result: RunResult) -> Iterator[str]:
+def _lines(result: RunResult, ways: Ways, release: str) -> Iterator[str]:
     yield f"# Verdict: {result.verdict.value}"
     yield ""
     yield f"{digest.WHY[result.verdict].capitalize()}."
     yield ""
-    yield f"- target: {escape(result.target)}"
+    yield f"- target: {escape(result.target)}" + (f", release {escape(release)}" if release else "")
     yield f"- selection: {escape(result.selection)}"
     yield f"- {digest.headline(result)}"
     times = [moment.isoformat(timespec="seconds") for moment in (result.started_at, result.finished_at)]
     yield f"- from {times[0]} to {times[1]}"
-    yield from _table("Must-haves", [check for check in result.judged if check.criterion == "must"])
-    yield from _failed(result)
+    if all(ways.report):
+        yield f"- the whole report: [{ways.report[0]}]({ways.report[1]})"
+    musts = [check for check in result.judged if check.criterion == "must"]
+    yield from _table("Must-haves", musts)
+    yield from _failed(result, ways.pages)
     yield from _causes("What could not be looked at", "What to do", digest.errors(result))
     yield from _causes("What is unproven", "What would prove it", digest.unproven(result))
     yield from _causes("What does not apply", "", digest.not_applicable(result))
-    yield from _table("All checks", result.checks)
+    yield from _table("Other checks" if musts else "Checks", [c for c in result.checks if c not in musts])
 
 
 def _charts(lines: Sequence[str]) -> Iterator[str]:
@@ -87,8 +104,8 @@ def _shortened(text: str, limit: int = 200) -> str:
     return text if len(text) <= limit else f"{text[:limit]} …"
 
 
-def _failed(result: RunResult) -> Iterator[str]:
-    failed = result.with_status(Status.FAILED)
+def _failed(result: RunResult, pages: Mapping[str, str]) -> Iterator[str]:
+    failed = sorted(result.with_status(Status.FAILED), key=lambda check: check.criterion != "must")
     if failed:
         yield from ("", "## What failed")
     for check in failed:
@@ -96,15 +113,21 @@ def _failed(result: RunResult) -> Iterator[str]:
         for reason in dict.fromkeys(case.known_issue for case in check.cases if case.known_issue):
             yield f"- known issue: {escape(reason)}"
         for fault in digest.faults(check):
-            yield f"- **{escape(digest.some(fault.cases))}**: {escape(fault.found)}"
+            where = digest.where(check, fault)
+            yield f"- **{escape(where)}**: {escape(fault.found)}" if where else f"- {escape(fault.found)}"
             labelled = ("expected", fault.expected), ("why it matters", fault.why), ("what to do", fault.advice)
             yield from (f"  - {label}: {escape(text)}" for label, text in labelled if text)
+        if address := pages.get(check.page):
+            yield from ("", f"[What this check proves, and how]({address})")
 
 
 def _causes(title: str, helps: str, causes: Iterable[digest.Cause]) -> Iterator[str]:
-    for number, cause in enumerate(causes):
+    """Why checks could not be judged; what helps against several reasons of the same checks is said once."""
+    groups = groupby(causes, lambda cause: (cause.checks, cause.help))
+    for number, ((checks, helping), alike) in enumerate(groups):
         if number == 0:
             yield from ("", f"## {title}", "")
-        yield f"- {escape(', '.join(cause.checks))}: {escape(cause.reason)}"
-        if cause.help:
-            yield f"  - {helps.lower()}: {escape(cause.help)}"
+        said = "<br>".join(escape(cause.reason) for cause in alike)
+        yield f"- {escape(', '.join(checks))}: {said}"
+        if helping:
+            yield f"  - {helps.lower()}: {escape(helping)}"

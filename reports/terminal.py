@@ -104,7 +104,8 @@ class Section:
         self.line(f"FAILED {check.label} · {check.title} ({check.criterion})", red=True, bold=True)
         found = digest.faults(check)
         for fault in found[:SHOWN]:
-            self.line(f"{digest.some(fault.cases)}: {fault.found}", 2)
+            where = digest.where(check, fault)
+            self.line(f"{where}: {fault.found}" if where else fault.found, 2)
             self.labelled("expected", fault.expected, 4)
             self.labelled("why it matters", fault.why, 4)
             self.labelled("what to do", fault.advice, 4)

@@ -61,7 +61,7 @@ def results(cases: Iterable[Case]) -> tuple[CheckResult, ...]:
             check, group[0].title, group[0].criterion, group[0].area, group[0].page, group[0].label,
             tuple(dict.fromkeys(cadence for case in group for cadence in case.cadences)), tuple(group),
         )
-        for check, group in sorted(by_check.items(), key=lambda entry: _place(entry[0]))
+        for check, group in sorted(by_check.items(), key=lambda entry: place_of(entry[0]))
     )  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def _entry(check: CheckResult) -> dict[str, Any]:
     }
 
 
-def _place(check: str) -> tuple[int, list[int], str]:
+def place_of(check: str) -> tuple[int, list[int], str]:
     """The place of an item in the checklist: by its kind, then by its numbers."""
     kind, _, number = check.partition("-")
     order = _KINDS.index(kind) if kind in _KINDS else len(_KINDS)

@@ -20,19 +20,17 @@ def write_reports(config: pytest.Config, record: Record, result: RunResult) -> l
     Returns:
         A sentence for each report that could not be written.
     """
-    from reports import allure_environment, charting, github, summary
+    from reports import allure_environment, charting, github
     from reports.html import index
 
     folder = record.directory
     tasks: dict[str, Callable[[], None]] = {
         directory.VERDICT: lambda: write_verdict(folder / directory.VERDICT, result),
         "the charts": lambda: charting.write(config, result, folder),
-        directory.SUMMARY: lambda: write_atomically(
-            folder / directory.SUMMARY, summary.markdown(result, charting.links(config, folder))
-        ),
+        directory.SUMMARY: lambda: write_atomically(folder / directory.SUMMARY, _summary(config, result, folder)),
         directory.PAGE: lambda: index.write(config, record, result),
         directory.ALLURE: lambda: allure_environment.write(config, record, result),
-        "the summary of the GitHub step": lambda: github.append_step_summary(_for_step(config, result, folder)),
+        "the summary of the GitHub step": lambda: github.append_step_summary(_of_step(config, result, folder)),
     }
     problems = []
     for name, write in tasks.items():
@@ -43,12 +41,35 @@ def write_reports(config: pytest.Config, record: Record, result: RunResult) -> l
     return problems
 
 
-def _for_step(config: pytest.Config, result: RunResult, folder: Path) -> str:
+def _summary(config: pytest.Config, result: RunResult, folder: Path) -> str:
+    """The summary as it is read in the folder of the reports, beside charts and pages."""
+    from reports import charting, summary
+
+    ways = summary.Ways((directory.PAGE, directory.PAGE), _pages(config, result), charting.links(config, folder))
+    return summary.markdown(result, ways, _release(config))
+
+
+def _of_step(config: pytest.Config, result: RunResult, folder: Path) -> str:
     """The summary as it is read on the page of the run, which has no files beside it, but the run's artefacts."""
     from reports import charting, ci, summary
 
     place = ci.place()
-    return summary.markdown(result, charting.links(config, folder, place.artefacts_url) if place else ())
+    url = place.artefacts_url if place else ""
+    charts = charting.links(config, folder, url) if url else ()
+    ways = summary.Ways(("artefacts of the run", url), _pages(config, result), charts)
+    return summary.markdown(result, ways, _release(config))
+
+
+def _pages(config: pytest.Config, result: RunResult) -> dict[str, str]:
+    from reports import pages
+
+    return {check.page: pages.address(config, check.page) for check in result.checks}
+
+
+def _release(config: pytest.Config) -> str:
+    from fixtures.run import EVIDENCE
+
+    return (config.stash[EVIDENCE].settings.release or "") if EVIDENCE in config.stash else ""
 
 
 def write_verdict(path: Path, result: RunResult) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from reports.case import Case, words_of
-from reports.digest import Fault, some
+from reports.case import Case
+from reports.digest import Fault, readable, where
 from reports.html.markup import Markup, caption, image, prose, rows, tag
 from reports.outcome import Status
 from reports.verdict import CheckResult, case_names
@@ -42,14 +42,6 @@ def weight(criterion: str) -> Markup:
     return tag("span", criterion, class_="weight")
 
 
-def readable(name: str) -> str:
-    """The name of a case for people: a test's name becomes words, a parameter's id stays."""
-    test, bracket, parameter = name.partition("[")
-    if not test.startswith("test_"):
-        return name
-    return f"{words_of(test)} {bracket}{parameter}".strip()
-
-
 def said(entries: Iterable[tuple[str, str]]) -> Markup:
     """What is said of something, each sentence with its label; advice stands out."""
     terms = [
@@ -60,12 +52,12 @@ def said(entries: Iterable[tuple[str, str]]) -> Markup:
     return tag("dl", terms, class_="said") if terms else Markup()
 
 
-def fault(found: Fault, *, alone: bool) -> Markup:
-    """One thing that does not hold; in a check of one case alone nobody needs to be told where."""
-    names = some([readable(name) for name in found.cases])
-    where = Markup() if alone else tag("p", names, class_="where")
+def fault(check: CheckResult, found: Fault) -> Markup:
+    """One thing that does not hold, and where."""
+    names = where(check, found)
+    place = tag("p", names, class_="where") if names else Markup()
     entries = (("expected", found.expected), ("why it matters", found.why), ("what to do", found.advice))
-    return tag("div", where, tag("p", prose(found.found)), said(entries), class_="fault failed")
+    return tag("div", place, tag("p", prose(found.found)), said(entries), class_="fault failed")
 
 
 def evidence(cases: Iterable[Case], references: References, *, opened: bool) -> Iterator[Markup]:
@@ -83,15 +75,15 @@ def evidence(cases: Iterable[Case], references: References, *, opened: bool) -> 
 def page_link(check: CheckResult, references: References) -> Markup:
     """What a pass of the check proves, and where that is explained."""
     address = references.addresses.get(check.page, "")
-    where = (
+    way = (
         tag("a", check.page, href=address)
         if address.startswith(("https://", "http://"))
         else tag("code", check.page)
     )
     proves = references.proves.get(check.page, "")
     if not proves:
-        return tag("p", "What this check proves, and how: ", where, class_="faint page")
-    return tag("p", "What a pass proves: ", prose(proves), " How: ", where, class_="faint page")
+        return tag("p", "What this check proves, and how: ", way, class_="faint page")
+    return tag("p", "What a pass proves: ", prose(proves), " How: ", way, class_="faint page")
 
 
 def known_issues(cases: Iterable[Case]) -> Iterator[Markup]:

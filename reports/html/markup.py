@@ -73,10 +73,10 @@ def rows(table: Table) -> Markup:
     )
 
 
-def image(title: str, svg: bytes) -> Markup:
+def image(title: str, svg: bytes, **attributes: str) -> Markup:
     """A picture that is part of the page; as an image it cannot run anything, whatever is in it."""
     source = f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
-    return tag("img", src=source, alt=title)
+    return tag("img", src=source, alt=title, **attributes)
 
 
 def caption(table: Table) -> str:

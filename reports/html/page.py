@@ -137,7 +137,7 @@ def _failure(check: CheckResult, references: References) -> Markup:
         "article",
         head,
         known_issues(cases),
-        (fault(found, alone=len(check.cases) == 1) for found in digest.faults(check)),
+        (fault(check, found) for found in digest.faults(check)),
         evidence(cases, references, opened=True),
         page_link(check, references),
         class_="card",

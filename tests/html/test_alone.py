@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 
 import pytest
 
-from reports.html.single_file import HEAD, TOP, WAIT, UnknownPage, self_contained
+from reports.html.page import POLICY
+from reports.html.single_file import HEAD, LOOKS, TOP, WAIT, UnknownPage, self_contained
 from tests.html.browser import Browser, browser, find_chromium
 from tests.html.conftest import Rendered
 from tests.html.refusing import RefusingProxy
+from tests.reports.nested import Run
 
 TRACKER = """
     <script async src="https://www.googletagmanager.com/gtag/js?id=G-LNDJ3J7WT0"></script>
@@ -54,6 +57,31 @@ def test_the_report_asks_nobody(rendered: Rendered, watched: tuple[Browser, Refu
     assert page.errors == []
 
 
+def test_the_page_of_our_own_asks_nobody(
+    whole: Run, watched: tuple[Browser, RefusingProxy], tmp_path: Path
+) -> None:
+    """With everything open that can be; and without the policy the proxy does see what is put in."""
+    page, proxy = watched
+    page.requested.clear()
+    page.errors.clear()
+    file = whole.folder / "index.html"
+    page.open(file)
+    page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
+    page.evaluate("new Promise(done => setTimeout(done, 300))")
+    assert [url for url in page.requested if not url.startswith("data:")] == [file.resolve().as_uri()]
+    assert proxy.asked_by_pages == []
+    assert page.errors == []
+    text = file.read_text(encoding="utf-8").replace("</main>", '<img src="http://pixel.example/x.gif"></main>')
+    (tmp_path / "page.html").write_text(text, encoding="utf-8")
+    page.open(tmp_path / "page.html")
+    assert proxy.asked_by_pages == []
+    assert any("Content Security Policy" in error for error in page.errors)
+    (tmp_path / "page.html").write_text(text.replace(escape(POLICY), ""), encoding="utf-8")
+    page.open(tmp_path / "page.html")
+    assert proxy.asked_by_pages == ["pixel.example"]
+    proxy.asked.clear()
+
+
 def test_the_proxy_would_have_seen_it(
     rendered: Rendered, watched: tuple[Browser, RefusingProxy], tmp_path: Path
 ) -> None:
@@ -84,7 +112,7 @@ def test_the_policy_alone_keeps_a_script_from_loading(
 
 def test_the_script_is_taken_out_and_nothing_else() -> None:
     alone = self_contained(PAGE)
-    assert alone.replace(HEAD + WAIT, "").replace(TOP, "") == PAGE.replace(TRACKER.rstrip(), "")
+    assert alone.replace(HEAD + LOOKS + WAIT, "").replace(TOP, "") == PAGE.replace(TRACKER.rstrip(), "")
 
 
 @pytest.mark.parametrize(

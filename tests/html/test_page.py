@@ -10,7 +10,8 @@ import pytest
 
 from checks.judge import Table
 from reports.case import Case
-from reports.html.cases import References, readable
+from reports.digest import readable
+from reports.html.cases import References
 from reports.html.markup import prose, rows, tag
 from reports.html.page import document
 from reports.outcome import Status, Violation
@@ -226,6 +227,7 @@ def test_a_chart_is_a_picture_that_can_run_nothing(page: Browser, tmp_path: Path
     )
     failed = replace(PASSED, status=Status.FAILED, charts=("dlq",), violations=(Violation("gone"),))
     shown(page, tmp_path, of(failed), References({"dlq": ("DLQ entries", svg)}))
+    assert page.evaluate("document.querySelector('figure').scrollWidth") > 0
     page.wait("document.images.length == 2 && [...document.images].every(image => image.complete)")
     assert page.evaluate("[document.images[0].naturalWidth, document.images[0].alt]") == [40, "DLQ entries"]
     assert page.evaluate("window.escaped") is None

@@ -12,9 +12,11 @@ from tests.html.browser import DOCUMENTS, Browser
 from tests.html.conftest import skip_without_generator
 from tests.html.embedded import decoded, embedded
 from tests.html.rendering import render
+from tests.reports.test_places import GITHUB
 from tests.running import environment, run_suite
 from tests.runs.test_secrets import PERSONAL_ROWS, PHONE, TEXT, WAMID, encodings, secret_values
 
+RUN = "https://github.example/easymo/verification/actions/runs/19731234567"
 FAULTS = """
 UPDATE public.processed_webhook_messages SET processed = false WHERE created_at > now() - interval '1 hour';
 UPDATE cron.job SET active = false WHERE jobname = 'process-dlq-entries'
@@ -34,7 +36,8 @@ def broken(any_deployment, tmp_path):
     }
     with Path(str(any_deployment.access.log_file)).open("a") as log:
         log.write(json.dumps(line) + "\n")
-    run = run_suite(tmp_path / "out", "-m", "immediate or daily", environ=environment(any_deployment.access))
+    environ = environment(any_deployment.access, **GITHUB, GITHUB_STEP_SUMMARY=str(tmp_path / "step.md"))
+    run = run_suite(tmp_path / "out", "-m", "immediate or daily", environ=environ)
     assert run.verdict["verdict"] == "no-go", run.output
     return run.folder, [PHONE, TEXT, WAMID, *secret_values(any_deployment.access)]
 
@@ -52,6 +55,7 @@ def test_nothing_planted_is_found_and_charts_are_shown(broken, tmp_path, page: B
         "page": decoded((folder / "index.html").read_text(encoding="utf-8")),
         "history": history.read_text(encoding="utf-8"),
         "summary": (folder / "summary.md").read_text(encoding="utf-8"),
+        "step": (tmp_path / "step.md").read_text(encoding="utf-8"),
     }
     assert "job process-dlq-entries is inactive" in texts["report"], "what is encoded is searched too"
     assert "job process-dlq-entries is inactive" not in report[report.index("allureReportDataReady = false;\n ") :]
@@ -62,7 +66,16 @@ def test_nothing_planted_is_found_and_charts_are_shown(broken, tmp_path, page: B
         for form in encodings(value)
         if form in text
     ] == []
+    _links_its_charts(texts["summary"], texts["step"])
     _shows_its_chart(folder, page, embedded(report))
+
+
+def _links_its_charts(summary: str, step: str) -> None:
+    """On the page of a run on GitHub there are no files to show, but the artefacts that hold them."""
+    title, artefacts = "Messages received, processed and queued by hour", f"{RUN}#artifacts"
+    assert f"- [{title}](charts/messages.svg)\n" in summary
+    assert f"- [{title}]({artefacts}): `charts/messages.svg`\n" in step
+    assert "](charts/" not in step
 
 
 def _shows_its_chart(folder: Path, page: Browser, data: dict[str, str]) -> None:
@@ -75,6 +88,7 @@ def _shows_its_chart(folder: Path, page: Browser, data: dict[str, str]) -> None:
     assert "Messages received, processed and queued by hour" in page.text()
     assert page.errors == []
     page.open(folder / "index.html")
+    assert page.evaluate("[...document.querySelectorAll('#run a')].map(a => a.href)") == [RUN]
     page.wait("[...document.querySelectorAll('#failed-check-10 img')].some(image => image.naturalWidth > 300)")
     assert page.overflow() == 0
     assert page.errors == []

@@ -16,13 +16,16 @@ FAILED = "Check 1 · DLQ tables exist and accessible [dlq_processing_log]"
 
 
 def test_it_begins_with_the_verdict(rendered: Rendered, page: Browser) -> None:
-    """The heading has it, nobody has to scroll for it, and the facts of the run stand below."""
+    """The heading has it, nobody has to scroll for it, nothing contradicts it, and the run's facts stand below."""
     page.open_report(rendered.report)
     text = page.text()
     assert "no-go · nested.example · all" in text
     assert re.search(r"Failed\n3\n", text)
     assert re.search(r"Broken\n1\n", text)
     assert re.search(r"verdict\nno-go\ntarget\nnested.example\n", text)
+    assert re.findall(r"^[\d.]+%$", text, re.MULTILINE) == [], "a share of cases says nothing of a deployment"
+    for empty in ("Quality Gates", "Global Attachments", "Global Errors"):
+        assert empty not in text
     top = "[...document.querySelectorAll('*')].find(e => e.innerText == 'no-go · nested.example · all')"
     assert 0 < page.evaluate(f"{top}.getBoundingClientRect().top") < 200
 
@@ -99,9 +102,16 @@ def test_it_fits_the_window(rendered: Rendered, page: Browser, size: tuple[int, 
     assert page.overflow() == 0
     theme = page.evaluate("document.documentElement.getAttribute('data-theme')")
     assert theme == ("dark" if dark else "light")
+    assert page.evaluate(CUT_OFF) == []
     page.show_case(FAILED)
     assert page.overflow() == 0
+    assert page.evaluate(CUT_OFF) == []
     assert len(page.screenshot()) > 10_000
+
+
+CUT_OFF = """[...document.querySelectorAll('[data-testid=metadata-item] *')]
+  .filter(part => part.scrollWidth > part.clientWidth + 1 && getComputedStyle(part).overflow == 'hidden')
+  .map(part => part.innerText)"""
 
 
 def test_text_stays_text(rendered: Rendered, page: Browser) -> None:

@@ -113,7 +113,7 @@ def test_a_crashed_worker_makes_its_checks_errors(tmp_path: Path) -> None:
 
 
 def test_what_was_selected_but_never_ran_is_an_error(tmp_path: Path) -> None:
-    first = '@check(2, "Fails", criterion="nice", area="database")\ndef test_fails():\n    assert 0, "no"\n'
+    first = '@check("step-1.1", "F", criterion="nice", area="database")\ndef test_fails():\n    assert 0, "no"\n'
     finished = run(project(tmp_path, first + GO), "-m", "not daily", "-x")
     assert (finished.status, finished.verdict["verdict"]) == (1, "no-go")
     assert "did not run to its end" in finished.checks["check-01"]["cases"][0]["reason"]

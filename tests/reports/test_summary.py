@@ -37,8 +37,7 @@ def test_markdown_shows_text_as_it_is() -> None:
     assert "\n# heading" not in text
     assert r"\*/5 \* \* \* \* \| &lt;script&gt;" in text
     rows = [line for line in text.splitlines() if line.startswith("| Check 1")]
-    assert len(rows) == 2
-    assert all(row.replace("\\|", "").count("|") == 6 for row in rows)
+    assert [row.replace("\\|", "").count("|") for row in rows] == [6]
 
 
 def test_a_long_summary_is_cut_and_says_so() -> None:
@@ -136,13 +135,17 @@ def test_a_run_on_github(tmp_path: Path, options: tuple[str, ...]) -> None:
     step = tmp_path / "step.md"
     finished = run(project(tmp_path, FAILING), *options, variables=GITHUB | {"GITHUB_STEP_SUMMARY": str(step)})
     assert "::error title=Check 2 failed (must)%3A Cron::off" in finished.output.splitlines()
-    assert step.read_text() == finished.summary
+    run_page = "https://github.example/easymo/verification/actions/runs/19731234567"
+    here, there = "[index.html](index.html)", f"[artefacts of the run]({run_page}#artifacts)"
+    assert here in finished.summary
+    assert step.read_text() == finished.summary.replace(here, there)
     executor = (finished.folder / "allure-results" / "executor.json").read_text()
     assert '"buildUrl": "https://github.example/easymo/verification/actions/runs/19731234567"' in executor
     (result,) = finished.allure.values()
     commit = GITHUB["GITHUB_SHA"]
     page = f"https://github.example/easymo/verification/blob/{commit}/docs/checks/check-02.md"
     assert [link["url"] for link in result["links"]] == [page]
+    assert f"\n[What this check proves, and how]({page})\n" in finished.summary
 
 
 def test_a_report_that_cannot_be_written_is_told_and_fails_the_run(tmp_path: Path) -> None:
