@@ -72,7 +72,12 @@ def variables(access: Access) -> dict[str, str]:
 def run_suite(
     folder: Path, *arguments: str, environ: Mapping[str, str] | None = None, timeout: float = 120
 ) -> Run:
-    """Run ``pytest`` with these arguments and a report folder; never raises for a status."""
+    """Run ``pytest`` with these arguments and a report folder; never raises for a status.
+
+    Counters are kept beside the report folder, so that runs of different tests do not meet in them.
+    """
+    if "--history-dir" not in arguments:
+        arguments = ("--history-dir", f"{folder}-history", *arguments)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--report-dir", str(folder), *arguments],
         cwd=ROOT,

@@ -63,8 +63,9 @@ def until(url: Secret, condition: str) -> None:
 
 
 def let_two_sessions_deadlock(url: Secret) -> None:
-    """Let two sessions wait for each other until the server cancels one of them."""
+    """Let two sessions wait for each other until the server cancels one of them, and has counted it."""
     with session(url) as one, session(url) as other:
+        processes = f"{one.info.backend_pid}, {other.info.backend_pid}"
         for connection in (one, other):
             connection.execute("SET deadlock_timeout = '10ms'")
         one.execute("BEGIN")
@@ -77,6 +78,8 @@ def let_two_sessions_deadlock(url: Secret) -> None:
         for connection in (one, other):
             connection.cancel_safe()
         thread.join(DEADLINE_SECONDS)
+    # A session hands in what it counted when it ends at the latest, and is listed until then.
+    until(url, f"SELECT count(*) = 0 FROM pg_stat_activity WHERE pid IN ({processes})")
 
 
 def _try(connection: psycopg.Connection[Any], statement: str) -> None:

@@ -92,7 +92,7 @@ ILL: Mapping[str, tuple[str, Behaviour, str]] = {
     "stale": (
         CORE,
         saying(CORE, timestamp=(datetime.now(UTC) - timedelta(hours=2)).isoformat()),
-        "two health answers of wa-webhook-core bring the same timestamp, 72",
+        "two health answers of wa-webhook-core bring the same timestamp, ",
     ),
 }
 """What fails step 2.5 only: function, behaviour, and what a person has to read."""
