@@ -16,12 +16,14 @@ POLICY = "; ".join(
 """What the page may load: what is in the file. A browser refuses everything else, whatever the file says."""
 
 LOOKS = """<style>
-/* Allure's percentage is one of cases, and green beside a verdict that says no-go; tabs that stay empty and, on a
-   phone, facts cut to three letters help nobody either. */
+/* Allure's percentage is one of cases, and green beside a verdict that says no-go. It calls flaky what held once
+   and holds no longer, which is no reason to look away. What has no content in any run only distracts. */
 [data-testid="base-layout"] article:has([data-chart-tooltip-trigger]),
-[data-testid="nav-tab-qualityGate"],
-[data-testid="nav-tab-globalAttachments"],
-[data-testid="nav-tab-globalErrors"] { display: none; }
+[data-testid$="-flaky"], [data-testid="flaky-filter"], div:has(> svg > path[d^="m13.878 6.12 1.56"]),
+[data-testid="retry-filter"], [data-testid="resolution-filter"],
+[data-testid="test-result-tab-retries"], [data-testid="test-result-tab-environments"],
+[data-testid="nav-tab-qualityGate"], [data-testid^="nav-tab-global"] { display: none; }
+/* On a phone facts are cut to three letters without this, and the footer takes a tenth of the window. */
 @media (max-width: 40rem) {
   div:has(> [data-testid="metadata-item"]) { grid-template-columns: 100% !important; }
   [data-tr-scroll-container] > div > div:has(> .paragraphs-text-s) { flex-wrap: wrap; row-gap: .5rem; }

@@ -183,3 +183,25 @@ def test_trends_grow_by_a_run_and_a_rendering_again_adds_nothing(
     assert "History\n1\n" in page.text(), "its outcome in the run before"
     page.show_charts()
     assert "Cases by outcome, run by run" in page.text()
+
+
+def test_what_fails_again_is_not_called_flaky(two_runs: list[Run], tmp_path: Path, page: Browser) -> None:
+    """Allure calls a case so that failed, held and fails again: of a deployment it says that it is down again."""
+    failing, _ = two_runs
+    done = render(failing.folder, tmp_path)
+    skip_without_generator(done.returncode, done.stderr)
+    file = tmp_path / "nested.example.all.jsonl"
+    point = json.loads(file.read_text(encoding="utf-8"))
+    held = {identity: case | {"status": "passed"} for identity, case in point["testResults"].items()}
+    before = [
+        point | {"uuid": "failed", "timestamp": point["timestamp"] - 2000},
+        point | {"uuid": "held", "timestamp": point["timestamp"] - 1000, "testResults": held},
+    ]
+    file.write_text("".join(f"{json.dumps(earlier)}\n" for earlier in before), encoding="utf-8")
+    assert "trends over 3 runs" in render(failing.folder, tmp_path).stdout
+    page.open_report(failing.folder / "report.html")
+    assert page.evaluate("document.querySelectorAll('[data-testid=tree-leaf-flaky]').length") > 0, "it would be"
+    assert "flaky" not in page.text().lower()
+    page.show_case("Check 1 · DLQ tables exist and accessible [dlq_processing_log]")
+    assert "flaky" not in page.text().lower()
+    assert "History\n2\n" in page.text()
