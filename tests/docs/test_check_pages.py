@@ -9,6 +9,7 @@ import typing
 import pytest
 
 from fixtures.settings import Settings
+from fixtures.settings.reference import meanings
 from tests.docs.declared import declared
 from tests.docs.index import FILE, render
 from tests.docs.pages import DOCS
@@ -63,10 +64,63 @@ def setting_exists(name):
     return hint is not None
 
 
+def named_settings(check):
+    """What a page names under Thresholds: setting → what stands in parentheses behind it.
+
+    A name without a table is one of the table that was named last, where that has it.
+    """
+    found, table = {}, ""
+    for name, figure in re.findall(r"`([a-z_]+(?:\.[a-z_]+)*)`(?:\s\(([^)]*)\))?", section(check, "Thresholds")):
+        if FILE_NAME.search(name):
+            continue
+        if "." in name:
+            table = name.rpartition(".")[0]
+            found[name] = figure
+        elif setting_exists(f"{table}.{name}"):
+            found[f"{table}.{name}"] = figure
+    return found
+
+
+def default(name):
+    """The default of a setting by its dotted name, as pages write it."""
+    value = Settings()
+    for part in name.split("."):
+        value = getattr(value, part)
+    return (
+        str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+    )
+
+
 @pytest.mark.parametrize("check", PAGES)
 def test_the_settings_that_a_page_names_exist(check):
     """Under Thresholds, whatever is written as a setting is one."""
-    named = re.findall(r"`\[*([a-z_]+(?:\.[a-z_]+)*)\]*`", section(check, "Thresholds"))
-    settings = [name for name in named if "." in name and not FILE_NAME.search(name)]
     tables = re.findall(r"`\[+([a-z_.]+)\]+`", section(check, "Thresholds"))
-    assert [name for name in (*settings, *tables) if not setting_exists(name)] == []
+    assert [name for name in (*named_settings(check), *tables) if not setting_exists(name)] == []
+
+
+@pytest.mark.parametrize("check", PAGES)
+def test_the_figures_of_a_page_are_the_defaults(check):
+    """A page that names another threshold than the one that decides sends people the wrong way."""
+    figures = {name: figure for name, figure in named_settings(check).items() if figure}
+    said = {name: re.sub(r"(?<=\d)[ ,](?=\d{3}\b)", "", figure) for name, figure in figures.items()}
+    said = {name: re.split(r"[ ,]", figure)[0].strip("`") for name, figure in said.items()}
+    assert said == {name: default(name) for name in figures}
+
+
+def settings_of_one_check():
+    """Settings whose meaning names the check that they decide: check → dotted names."""
+    found = {}
+    for table, hint in typing.get_type_hints(Settings).items():
+        if dataclasses.is_dataclass(hint):
+            for field, meaning in meanings(hint).items():
+                for number in re.findall(r"\(?check (\d+)\)", meaning):
+                    found.setdefault(f"check-{int(number):02d}", set()).add(f"{table}.{field}")
+    return found
+
+
+def test_a_page_names_every_setting_that_decides_its_check():
+    """Whoever asks why a check failed finds there what can be set."""
+    deciding = settings_of_one_check()
+    assert len(deciding) >= 8
+    missing = {check: names - set(named_settings(check)) for check, names in deciding.items()}
+    assert {check: names for check, names in missing.items() if names} == {}
