@@ -58,7 +58,7 @@ def test_gitlabs_file_is_valid_and_names_the_targets(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     job = yaml.safe_load(file.read_text())["verify"]
     assert job["parallel"]["matrix"] == [{"TARGET": targets()}]
-    assert job["script"][0] in (ROOT / "README.md").read_text()
+    assert job["script"][0].replace("'.[charts]'", ".") in (ROOT / "README.md").read_text()
 
 
 def test_gitlabs_script_verifies_and_tells_the_switch(installed, any_deployment):
