@@ -17,6 +17,7 @@ HISTORIES = Path("reports/history")
 WRITTEN, NOT_WRITTEN, USAGE = 0, 1, 4
 """Exit statuses; the last is pytest's own for a mistake in the options."""
 
+DESCRIPTION = "Turns what a run has left into report.html, one file to open or to mail."
 OPTIONS = ("--report-dir", "--history", "--help")
 
 
@@ -32,7 +33,7 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the report, and say where it is or why there is none; returns the exit status."""
-    parser = Parser("python -m reports", description=__doc__, allow_abbrev=False)
+    parser = Parser("python -m reports", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument(
         "--report-dir",
         metavar="DIR",

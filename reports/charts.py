@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from fixtures.evidence import Evidence
 
-NEEDED = "pip install 'easymo-verification[charts]'"
+NEEDED = "pip install -c requirements.lock -e '.[charts]'"
 """What brings the library that draws."""
 
 GREY = "#808790"

@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("easymo", "verification of an EasyMO deployment").addoption(
         "--report-dir",
         metavar="DIR",
-        help="folder for verdict.json, summary.md, junit.xml, evidence.json and allure-results "
+        help="folder for verdict.json, summary.md, index.html, junit.xml, evidence.json and allure-results "
         "(default: reports/latest in the project)",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -57,6 +58,12 @@ _NPM = {
     "NPM_CONFIG_FETCH_TIMEOUT": "60000",
 }
 """npm runs no package's install script, asks the registry only for what its cache lacks, and gives up soon."""
+
+
+_OF_THE_REGISTRY = re.compile(
+    r"^E\d{3}$|CACHED|CONN|NOTFOUND|AI_AGAIN|TIMEDOUT|TIMEOUT|CERT|SSL|TLS|ISSUER|SIGNATURE"
+)
+"""npm's codes that say that a package could not be fetched."""
 
 
 class NoReport(Exception):
@@ -182,6 +189,10 @@ def _why(output: str, status: int) -> str:
     """Why the generator failed, from what npm or Allure said."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     code = next((line.split()[-1] for line in lines if line.startswith("npm error code ")), None)
+    if code is not None and not _OF_THE_REGISTRY.search(code):
+        begin = f"npm error {code.lower()} "
+        said = next((line.removeprefix(begin) for line in lines if line.startswith(begin)), "it said no more")
+        return f"npm could not run Allure {ALLURE} ({code}): {said[:200]}"
     if code is not None:
         return f"Allure {ALLURE} could not be fetched from the npm registry, and npm's cache has none ({code})"
     said = next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "it said nothing")

@@ -13,7 +13,7 @@ from pathlib import Path
 MINIMUM = 20
 """Major version: the oldest that Allure's dependencies are made for."""
 
-REMEDY = "install Node.js, or the one that pip brings: pip install 'easymo-verification[report]'"
+REMEDY = "install Node.js, or the one that pip brings: pip install -c requirements.lock -e '.[report]'"
 VERSION_SECONDS = 10.0
 
 

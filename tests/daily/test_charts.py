@@ -111,7 +111,7 @@ def test_run_without_matplotlib_says_what_charts_need(any_deployment, tmp_path):
     run = run_suite(tmp_path / "out", "-m", "daily", "-k", "dlq", environ=environ)
     assert run.status == 0, run.output
     assert not (tmp_path / "out" / "charts").exists()
-    hint = "charts need matplotlib: pip install 'easymo-verification[charts]'"
+    hint = "charts need matplotlib: pip install -c requirements.lock -e '.[charts]'"
     assert hint in (tmp_path / "out" / "summary.md").read_text()
 
 

