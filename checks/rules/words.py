@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+
+PLAIN_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 def clock(at: datetime | None) -> str:
@@ -30,3 +34,21 @@ def ago(now: datetime, at: datetime) -> str:
 def counted(number: int, noun: str, plural: str = "") -> str:
     """A number with its noun: ``1 entry``, ``2 entries``."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listed(parts: Iterable[str], most: int = 10, separator: str = "; ") -> str:
+    """Parts of a sentence, the first ``most`` of them: nobody reads the rest, and redacting it takes long."""
+    told = list(parts)
+    more = len(told) - most
+    return separator.join(told if more <= 0 else [*told[:most], f"and {more} more"])
+
+
+def quoted(name: str) -> str:
+    """A name as SQL takes it, quoted where it needs to be; the parts of ``schema.table`` each by itself.
+
+    A keyword is taken as a name behind its schema only.
+    """
+    return ".".join(
+        part if PLAIN_IDENTIFIER.fullmatch(part) else '"' + part.replace('"', '""') + '"'
+        for part in name.split(".")
+    )
