@@ -84,6 +84,8 @@ _DIGITS = re.compile(rb"(?<!\d)\d{9,15}(?!\d)")
 
 _DATE = r"(?:19|20)\d\d[-./](?:0[1-9]|1[0-2])[-./](?:0[1-9]|[12]\d|3[01])"
 _CLOCK = r"\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:\s?(?:Z|UTC|[+-]\d\d(?::?\d\d)?))?"
+_ANY_YEAR = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?"
+"""With a time of the day behind it this is a date even in a year that nobody lives in, such as 9999."""
 _DENSE_DATE = r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _HEX = "|".join(rf"[0-9a-fA-F]{{{length}}}" for length in (128, 96, 64, 56, 40, 32, 24, 20, 16, 12, 10, 8))
@@ -104,6 +106,7 @@ PERSONAL = re.compile(
             r"(?P<keep>" + MASKS.pattern,
             r"(?<![0-9A-Za-z])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![0-9A-Za-z])",
             rf"(?<!\d){_DATE}(?:[T ]{_CLOCK})?(?!\d)",
+            rf"(?<![\d+-]){_ANY_YEAR}(?!\d)",
             rf"(?<![+\d]){_DENSE_DATE}(?:T?(?:[01]\d|2[0-3])[0-5]\d[0-5]\d)?(?!\d)",
             rf"(?<![\d.])(?:{_OCTET}\.){{3}}{_OCTET}(?::\d{{1,5}})?(?![\d.])",
             r"\b0x[0-9a-fA-F]+",

@@ -6,6 +6,7 @@ What a subprocess of pytest would add, files and exit status, is proven by the t
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from fixtures.reading import Reading
 from fixtures.run import needs_of
 from fixtures.settings.model import Access, Settings
 from reports.outcome import CheckFailed, CouldNotLook, NotApplicable, Status, Unproven
+from reports.redaction import Redactor
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Outcome:
 
 
 def read(access: Access, tests: list[Any], settings: Settings | None = None) -> Evidence:
-    """Read what the tests need, and give it back as a run's checks would get it: from the text of its file."""
+    """Read what the tests need, and give it back as a run's checks would get it: redacted, from a file's text."""
     reading = Reading(settings or Settings(), access, needs_of(tests), lambda line: None)
     try:
         reading.open_database()
@@ -39,7 +41,7 @@ def read(access: Access, tests: list[Any], settings: Settings | None = None) -> 
         reading.read_database()
     finally:
         reading.close()
-    return decode(encode(reading.evidence()))
+    return decode(json.dumps(Redactor().data(json.loads(encode(reading.evidence())))))
 
 
 def judge(test: Callable[..., None], evidence: Evidence, **parameters: str) -> Outcome:

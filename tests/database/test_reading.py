@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,16 +11,29 @@ import psycopg
 import pytest
 from psycopg import conninfo
 
+from checks import test_daily
 from checks import test_immediate as checks
+from checks.checklist import item_of
 from fixtures.database import Database
+from fixtures.evidence import decode, encode
 from fixtures.pieces import DATABASE_READERS
+from fixtures.reading import FROM_DATABASE
+from fixtures.run import needs_of
 from fixtures.secret import Secret
 from fixtures.settings.model import Limits, Settings
 from fixtures.statements import Statement
 from reports.outcome import CouldNotLook, Status
 from tests.deployments import Deployment
-from tests.judging import read
+from tests.judging import judge_all, read
 from tests.proxies import Proxy
+
+OF_DATABASE = [
+    test
+    for module in (checks, test_daily)
+    for test in vars(module).values()
+    if item_of(test) is not None and needs_of([test]) and needs_of([test]) <= FROM_DATABASE
+]
+"""The checks that are judged on nothing but the database."""
 
 
 @dataclass(frozen=True)
@@ -184,3 +198,81 @@ def test_an_unreachable_database_is_said_once_and_named_by_the_others(any_deploy
     assert "the database at 127.0.0.1:9 could not be reached" in evidence.gaps["database_connection"].reason
     assert evidence.gaps["success_rate"].reason == "the database could not be reached; check-01 says why"
     assert "hidden99" not in str(evidence.gaps)
+
+
+ODD_SESSIONS = {
+    "dates of another country": "SET DateStyle = 'SQL, DMY'",
+    "dates as the Germans write them": "SET DateStyle = 'German'",
+    "a client without an encoding": "SET client_encoding = 'SQL_ASCII'",
+    "a client of Latin letters": "SET client_encoding = 'LATIN1'",
+    "intervals of the standard": "SET IntervalStyle = 'iso_8601'",
+    "names in quotes": "SET quote_all_identifiers = on",
+    "escapes in strings": "SET standard_conforming_strings = off",
+}
+
+
+@pytest.mark.parametrize("odd", ODD_SESSIONS)
+def test_sessions_are_the_same_whatever_the_role_is_set_to(odd, any_deployment):
+    """What is set for the server, the database or the role changes how answers are written only."""
+    any_deployment.superuser_execute(f"ALTER ROLE easymo_verifier {ODD_SESSIONS[odd]}")
+    any_deployment.superuser_execute("UPDATE public.webhook_dlq SET service = '服务-' || service")
+    outcomes = judge_all(OF_DATABASE, read(any_deployment.access, OF_DATABASE))
+    assert {
+        case: outcome.reason for case, outcome in outcomes.items() if outcome.status is not Status.PASSED
+    } == {}
+
+
+WILD = {
+    "a pass at no end of time": "UPDATE public.dlq_processing_log SET processed_at = 'infinity' WHERE id % 9 = 0",
+    "a pass before all time": "UPDATE public.dlq_processing_log SET processed_at = '-infinity' WHERE id % 9 = 0",
+    "an answer at no end of time": "UPDATE net._http_response SET created = 'infinity'",
+    "runs at no end of time": "UPDATE cron.job_run_details SET start_time = 'infinity', end_time = 'infinity' "
+    "WHERE runid % 9 = 0",
+    "runs before all time": "UPDATE cron.job_run_details SET start_time = '-infinity', end_time = '-infinity'",
+    "entries far off": "UPDATE public.webhook_dlq SET created_at = '20000-01-01', updated_at = '4000-01-01 BC'",
+    "breakers before all time": "UPDATE public.circuit_breaker_events SET created_at = '-infinity'",
+    "messages at no end of time": "UPDATE public.processed_webhook_messages SET created_at = 'infinity'",
+    "control characters": r"UPDATE public.webhook_dlq SET service = E'a\n\x1b[2J\u202e', error_type = E'\x07'",
+}
+
+
+@pytest.mark.parametrize("wild", WILD)
+def test_one_odd_row_never_ends_the_run(wild, any_deployment):
+    """Whatever stands in a row, the evidence can be kept and judged: each check has an outcome of its own."""
+    any_deployment.superuser_execute(WILD[wild])
+    evidence = read(any_deployment.access, OF_DATABASE)
+    assert [gap.reason for gap in evidence.gaps.values() if gap.status is Status.ERROR] == []
+    outcomes = judge_all(OF_DATABASE, evidence)
+    assert Status.ERROR not in {outcome.status for outcome in outcomes.values()}
+    assert "\x1b" not in str([outcome.reason for outcome in outcomes.values()])
+
+
+def test_an_answer_that_is_not_understood_costs_only_its_own_piece(any_deployment):
+    """A surprise of a deployment is the error of the checks that meet it, without the values that made it."""
+    pieces, gaps = ask(
+        any_deployment,
+        Limits(),
+        first="SELECT 1 AS value",
+        renamed="SELECT '12025550147' AS another",
+        empty="SELECT 1 AS value WHERE false",
+        last="SELECT 2 AS value",
+    )
+    assert pieces == {"first": 1, "last": 2}
+    assert gaps["renamed"].reason == "renamed: the database's answer was not understood (KeyError in build)"
+    assert gaps["empty"].reason == "empty: the database's answer was not understood (IndexError in build)"
+    assert {gap.status for gap in gaps.values()} == {Status.ERROR}
+
+
+def test_evidence_that_cannot_be_kept_is_an_error_of_its_own_checks(any_deployment):
+    """What this run read is judged as far as it can be; what somebody gives for a replay must be right."""
+    document = json.loads(encode(read(any_deployment.access, OF_DATABASE)))
+    document["pieces"]["dlq_queue"]["pending"] = "many"
+    text = json.dumps(document)
+    with pytest.raises(ValueError, match="is not evidence that this version of the suite can judge"):
+        decode(text)
+    outcomes = judge_all(OF_DATABASE, decode(text, own=True))
+    not_passed = {
+        case: outcome.status for case, outcome in outcomes.items() if outcome.status is not Status.PASSED
+    }
+    assert not_passed == {"check-09[dlq_is_processing]": Status.ERROR}
+    assert "the deployment said what the suite cannot keep" in outcomes["check-09[dlq_is_processing]"].reason
