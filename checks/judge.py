@@ -46,7 +46,7 @@ class Judge:
 
     def finds(self, sentence: str) -> None:
         """State what was found, passing or not: figures and names, for the report."""
-        self.findings.append(sentence)
+        self.findings.append(_line(sentence))
 
     def requires(self, holds: bool, found: str, *, expected: str = "", why: str = "", advice: str = "") -> bool:
         """Require something of the evidence; where it does not hold, remember the violation.
@@ -63,13 +63,13 @@ class Judge:
         """
         self.asked += 1
         if not holds:
-            self.violations.append(Violation(found, expected, why, advice))
+            self.violations.append(Violation(_line(found), expected, why, advice))
         return holds
 
     def cannot_tell(self, reason: str, proof: str = "") -> None:
         """Say that a part of the check is unproven, and what would prove it; violations outweigh it."""
         self.asked += 1
-        self.doubts.append(Unproven(reason, proof))
+        self.doubts.append(Unproven(_line(reason), proof))
 
     def shows(self, title: str, rows: Sequence[Mapping[str, Cell]], limit: int = 20) -> None:
         """Attach evidence as a small table of at most ``limit`` rows; the cut is visible in the report."""
@@ -95,6 +95,11 @@ class Judge:
             raise Unproven(reasons, proofs)
         if not self.asked:
             raise RuntimeError("this check required nothing of its evidence, so it proves nothing")
+
+
+def _line(sentence: str) -> str:
+    """One line, whatever line breaks stand in the names that a deployment gives its things."""
+    return " ".join(sentence.splitlines())
 
 
 JUDGE = pytest.StashKey[Judge]()

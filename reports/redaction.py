@@ -36,6 +36,11 @@ SHORTEST_REMAINS = 4
 _SCHEME = re.compile(r"[A-Za-z]+(?=:|%(?:25)*3A)")
 """How a URL begins: of a secret that is one, this is known to everybody."""
 
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"} | {
+    code: f"\\u{code:04x}" for code in (0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+"""What a terminal or a browser would obey rather than show: a deployment's data must not steer them."""
+
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 """Unlike ``str.lower`` this keeps the length of a text, so that positions stay what they are."""
 
@@ -111,6 +116,7 @@ class Redactor:
     def data(self, data: Any) -> Any:
         """JSON-like data with its strings redacted; numbers, truth values and the structure stay.
 
+        Control characters are shown as what they are, such as ``\\x1b``.
         A key is changed only where it is itself a secret or a phone number.
         """
         return self._closed(lambda: self._walk(data, ()))
@@ -156,7 +162,7 @@ class Redactor:
         if data is None or isinstance(data, bool | int | float):
             return PHONE if _is_phone(data, path) else data
         if isinstance(data, str):
-            return self._string(data, path)
+            return self._string(data, path).translate(_CONTROL)
         if isinstance(data, Mapping):
             return {self._key(key): self._walk(value, (*path, str(key).lower())) for key, value in data.items()}
         if isinstance(data, list | tuple | set | frozenset):
@@ -178,7 +184,8 @@ class Redactor:
         return self.text(value)
 
     def _key(self, key: Any) -> Any:
-        return self.text(key) if isinstance(key, str) and key not in self._plain_words else key
+        shown = isinstance(key, str) and key not in self._plain_words
+        return self.text(key).translate(_CONTROL) if shown else key
 
 
 REDACTOR = pytest.StashKey[Redactor]()

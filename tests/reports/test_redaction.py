@@ -330,3 +330,17 @@ def test_a_planted_phone_number_never_survives(number: str, around: str) -> None
     assume("00000" not in digits and not digits.startswith(("21474836", "42949672")))  # limits
     redacted = Redactor().text(f"sent to {around}{number} today")
     assert number.lstrip("+") not in redacted
+
+
+def test_control_characters_are_shown_as_what_they_are() -> None:
+    """A service's name does not steer the terminal or the browser of whoever reads of it."""
+    said = {"a\x1b[2J": "x\x1b[31m\x07\r\u202e\x9b", "lines": "one\n\ttwo"}
+    shown = Redactor().data(said)
+    assert shown == {"a\\x1b[2J": "x\\x1b[31m\\x07\\x0d\\u202e\\x9b", "lines": "one\n\ttwo"}
+    assert Redactor().data(shown) == shown
+
+
+@pytest.mark.parametrize("time", ["9999-01-01T00:00:00Z", "0001-12-31T00:00:00Z", "9999-01-01 00:00:00 UTC"])
+def test_times_far_off_are_no_phone_numbers(time: str) -> None:
+    """They stand for times that cannot be held, such as infinity, and evidence has to stay readable."""
+    assert Redactor().text(f"due {time}, in 7973 years") == f"due {time}, in 7973 years"
