@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from checks.judge import Cell, Judge
-from checks.rules.words import ago, clock, counted, duration
-from fixtures.queue import STATUSES, DlqQueue, Trouble
+from checks.rules.words import ago, clock, counted, duration, listed
+from fixtures.queue import MOST_SERVICES, STATUSES, DlqQueue, Trouble
 from fixtures.settings.model import Settings
 
 WHY = "each entry is a customer's message that nobody has answered"
@@ -15,9 +15,11 @@ RUN = "SELECT process_dlq_entries()"
 MEANING = {
     "overdue": ("overdue", "pending entries are taken within two intervals of being due"),
     "never due": ("pending without next_retry_at", "each pending entry has a time at which it is due"),
+    "never tried": ("never tried in the day since they were created", "a first retry within minutes"),
     "parked": ("pending with a retry later than any back-off", "a retry within the longest back-off"),
     "stuck": ("stuck in processing", "an entry is in processing for the length of a pass"),
     "beyond retries": ("pending beyond the last retry", "an entry that used up its retries is failed"),
+    "uncounted": ("without retry_count", "each entry counts its retries, so that they end"),
     "unknown status": ("of a status that the contract does not know", f"one of {', '.join(STATUSES)}"),
     "future": ("dated in the future", "nothing later than the database's clock"),
     "undated": ("without created_at", "each entry says when it was created"),
@@ -27,12 +29,14 @@ MEANING = {
 ADVICE = {
     "overdue": f"{RUN} by hand, and look at the dlq-processor's logs",
     "never due": "UPDATE webhook_dlq SET next_retry_at = now() WHERE status = 'pending' AND next_retry_at IS NULL",
+    "never tried": f"{SEE}last_retry_at IS NULL AND created_at < now() - interval '1 day'; find why",
     "parked": f"{SEE}status = 'pending' ORDER BY next_retry_at DESC; find what computes the back-off",
     "stuck": "look for a crash in the dlq-processor's logs, then UPDATE webhook_dlq SET status = 'pending', "
     "next_retry_at = now() WHERE status = 'processing' AND updated_at < now() - interval '15 minutes'",
     "beyond retries": f"{SEE}status = 'pending' AND retry_count > 5; answer these customers by hand",
+    "uncounted": "UPDATE webhook_dlq SET retry_count = 0 WHERE retry_count IS NULL: NULL + 1 stays NULL, for ever",
     "unknown status": "SELECT status, count(*) FROM webhook_dlq GROUP BY status; no pass ever takes these entries",
-    "future": "find what writes created_at with another clock",
+    "future": "find what writes created_at, updated_at, last_retry_at or reprocessed_at with another clock",
     "undated": f"{SEE}created_at IS NULL; find what writes entries without created_at",
 }
 
@@ -56,7 +60,7 @@ def _by_service(troubles: list[Trouble], queue: DlqQueue) -> str:
         status = f" ({trouble.status})" if trouble.kind == "unknown status" else ""
         times = _times(trouble, queue)
         parts.append(f"{trouble.service} {trouble.count}{status}{times}, ids {', '.join(trouble.ids)}")
-    return "; ".join(parts)
+    return listed(parts, MOST_SERVICES + 1)
 
 
 def _times(trouble: Trouble, queue: DlqQueue) -> str:
@@ -86,6 +90,11 @@ def due_entries_advance(judge: Judge, queue: DlqQueue, settings: Settings) -> No
         f"since {clock(queue.since)}: {counted(queue.created, 'new entry', 'new entries')}, {queue.reprocessed} "
         f"reprocessed (goal of the first week: {goal} or more)"
     )
+    if queue.lingering:
+        judge.finds(
+            f"{counted(queue.lingering, 'entry', 'entries')} not settled a day after they were created, longer "
+            "than all retries take"
+        )
     overdue = queue.count("overdue")
     judge.requires(
         not overdue or queue.retried > 0,
@@ -122,6 +131,13 @@ def processor_runs(judge: Judge, queue: DlqQueue, settings: Settings) -> None:
         why="a row from the future looks like a recent pass for as long as nobody notices",
         advice="find what writes processed_at with another clock, and correct or delete these rows",
     )
+    judge.requires(
+        not passes.undated,
+        f"{counted(passes.undated, 'row')} of dlq_processing_log without processed_at",
+        expected="each pass has a time",
+        why="a pass without a time is missing in every window that is judged",
+        advice="find what writes these rows, and correct or delete them",
+    )
     if passes.others:
         judge.finds(f"statuses in dlq_processing_log that count as no pass: {', '.join(passes.others)}")
     ended = passes.completed + passes.failed
@@ -144,8 +160,9 @@ def _completed_lately(judge: Judge, queue: DlqQueue, settings: Settings) -> None
             f"{counted(queue.passes.completed, 'completed pass', 'completed passes')}, last {ago(now, last)}"
         )
         return
-    if queue.retried and not queue.troubles and last is None:
-        judge.finds("no completed pass is recorded, but entries were retried when they were due")
+    retried = queue.last_retried
+    if last is None and retried is not None and now - retried <= silent and not queue.troubles:
+        judge.finds(f"no completed pass is recorded, but an entry was retried {ago(now, retried)}")
         return
     young = deployed is not None and now - deployed < silent
     if last is None or young:
@@ -154,6 +171,17 @@ def _completed_lately(judge: Judge, queue: DlqQueue, settings: Settings) -> None
             + ("" if last is None else f" since {clock(last)}")
             + ", so that a quiet DLQ proves nothing",
             f"a completed row in dlq_processing_log ({RUN}, or --wait 6m)",
+        )
+        return
+    if queue.passes.failed_lately:
+        judge.requires(
+            False,
+            f"the latest {counted(queue.passes.failed_lately, 'pass', 'passes')} failed, since "
+            f"{clock(queue.passes.failing_since)}; the last completed pass was at {clock(last)}",
+            expected=f"a completed pass within {duration(silent)}",
+            why="entries that come due now are not retried",
+            advice="SELECT processed_at, error_message FROM dlq_processing_log WHERE status = 'failed' "
+            "ORDER BY processed_at DESC LIMIT 5",
         )
         return
     fired = queue.passes.last_triggered

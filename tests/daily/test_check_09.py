@@ -110,6 +110,55 @@ FAULTS = {
         "WHERE status = 'completed' AND processed_at > now() - interval '1 day'",
         ("passes since ", " failed"),
     ),
+    "the latest passes failed": (
+        f"UPDATE {LOG} SET status = 'failed', error_message = 'timeout' "
+        "WHERE status = 'completed' AND processed_at > now() - interval '1 hour'",
+        ("the latest 1", " passes failed, since ", "; the last completed pass was at "),
+    ),
+    "a pass at no time": (
+        f"ALTER TABLE {LOG} ALTER processed_at DROP NOT NULL;"
+        f"INSERT INTO {LOG} (processed_at, status) VALUES (NULL, 'completed')",
+        ("1 row of dlq_processing_log without processed_at",),
+    ),
+    "retries that nobody counts": (
+        f"ALTER TABLE {DLQ} ALTER retry_count DROP NOT NULL;"
+        f"UPDATE {DLQ} SET retry_count = NULL WHERE id = {WAITING}",
+        ("1 entry without retry_count",),
+    ),
+    "pushed on for days, and never tried": (
+        entries(1, created_at="now() - interval '3 days'", next_retry_at="now() + interval '5 minutes'")
+        + f"; UPDATE {DLQ} SET updated_at = now() WHERE status = 'pending'",
+        ("1 entry never tried in the day since they were created: wa-webhook 1, since ",),
+    ),
+    "in processing for days, and touched each minute": (
+        entries(1, status="'processing'", created_at="now() - interval '3 days'", updated_at="now()"),
+        ("1 entry never tried in the day since they were created",),
+    ),
+    "reprocessed in the future": (
+        f"UPDATE {DLQ} SET reprocessed_at = now() + interval '3 hours' "
+        f"WHERE id = (SELECT id FROM {DLQ} WHERE status = 'reprocessed' LIMIT 1)",
+        ("1 entry dated in the future",),
+    ),
+    "created at no end of time": (
+        entries(1, created_at="'infinity'"),
+        ("1 entry dated in the future: wa-webhook 1, in ",),
+    ),
+    "created in the year 20000": (entries(1, created_at="'20000-01-01'"), ("1 entry dated in the future",)),
+    "due since ever": (entries(1, next_retry_at="'-infinity'"), ("1 entry overdue: wa-webhook 1",)),
+    "no id": (
+        f"ALTER TABLE {DLQ} DROP CONSTRAINT webhook_dlq_pkey, ALTER id DROP NOT NULL;"
+        + entries(1, id="NULL", next_retry_at="now() - interval '1 hour'"),
+        ("1 entry overdue: wa-webhook 1", "ids …none"),
+    ),
+    "a service that steers terminals": (
+        entries(1, service=r"E'x\n\x1b[31mred'", next_retry_at="now() - interval '1 hour'"),
+        (r"1 entry overdue: x \x1b[31mred 1",),
+    ),
+    "another service in each of thousands": (
+        f"INSERT INTO {DLQ} (service, payload, status, next_retry_at) SELECT 'svc-' || n, '{{}}', 'pending', "
+        "now() - interval '1 hour' FROM generate_series(1, 3000) AS n",
+        ("3000 entries overdue: svc-1 1, since ", "; 2990 other services 2990, since "),
+    ),
     "silent, with an empty DLQ": (
         f"TRUNCATE {DLQ}; DELETE FROM {LOG} WHERE processed_at > now() - interval '20 minutes'",
         ("the processor has been silent for 2", "its last completed pass was at"),
@@ -190,9 +239,25 @@ def test_quiet_dlq_without_a_pass_proves_nothing(judged, changed):
 
 
 def test_retried_entries_stand_for_passes_that_nobody_logged(judged, changed):
-    """Where no completed pass was ever recorded, entries that advance prove that the processor runs."""
+    """Where no completed pass was ever recorded, an entry that advanced just now proves a processor."""
     changed(f"DELETE FROM {LOG} WHERE status <> 'triggered'")
+    assert_outcome(judged(check_09), Status.UNPROVEN, "no completed pass of the processor is recorded")
+    changed(f"UPDATE {DLQ} SET last_retry_at = now() - interval '4 minutes' WHERE id = {WAITING}")
     assert_outcome(judged(check_09), Status.PASSED)
+
+
+def test_entries_that_are_not_settled_for_long_are_told(judged, changed):
+    """An entry that was put back by hand is old and no fault."""
+    changed(entries(2, created_at="now() - interval '3 days'", last_retry_at="now() - interval '2 days'"))
+    outcome = judged(check_09)
+    assert_outcome(outcome, Status.PASSED)
+    assert any(said.startswith("2 entries not settled a day after") for said in outcome.judge.findings)
+
+
+def test_answers_have_an_end(judged, changed):
+    """However many services there are, a person reads of ten, and of how many more."""
+    changed(FAULTS["another service in each of thousands"][0])
+    assert len(judged(check_09).reason) < 3000
 
 
 def test_new_deployment_without_a_pass_is_unproven(judged, changed):
