@@ -154,7 +154,8 @@ def test_what_was_deployed_is_what_somebody_said(tmp_path: Path) -> None:
     """Also in CI, where the commit of the suite is another's."""
     told = GITHUB | {"EASYMO_RELEASE": "v1.4.0-3-g0123abc", "EASYMO_DEPLOYED_AT": "2026-01-31T12:00:00+00:00"}
     nowhere = {"EASYMO_BASE_URL": "http://127.0.0.1:9"}
-    run_suite(tmp_path, "-m", "immediate", "-k", "dlq_table", environ=environment(None, **told, **nowhere))
+    done = run_suite(tmp_path, "-m", "immediate", "-k", "dlq_table", environ=environment(None, **told, **nowhere))
+    assert done.status == 1, done.output
     shown = facts(Run(0, "", tmp_path))
     assert (shown["release"], shown["deployed at"]) == ("v1.4.0-3-g0123abc", "2026-01-31T12:00:00+00:00")
     assert shown["suite's commit"] == COMMIT
