@@ -227,10 +227,21 @@ def test_a_chart_is_a_picture_that_can_run_nothing(page: Browser, tmp_path: Path
     )
     failed = replace(PASSED, status=Status.FAILED, charts=("dlq",), violations=(Violation("gone"),))
     shown(page, tmp_path, of(failed), References({"dlq": ("DLQ entries", svg)}))
-    assert page.evaluate("document.querySelector('figure').scrollWidth") > 0
     page.wait("document.images.length == 2 && [...document.images].every(image => image.complete)")
     assert page.evaluate("[document.images[0].naturalWidth, document.images[0].alt]") == [40, "DLQ entries"]
     assert page.evaluate("window.escaped") is None
+
+
+def test_a_phone_shows_a_chart_at_a_size_that_can_be_read(page: Browser, tmp_path: Path) -> None:
+    """Moved sideways within the page, which itself stays where it is."""
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="518" height="216"></svg>'
+    failed = replace(PASSED, status=Status.FAILED, charts=("dlq",), violations=(Violation("gone"),))
+    page.look(PHONE)
+    shown(page, tmp_path, of(failed), References({"dlq": ("DLQ entries", svg)}))
+    page.wait("[...document.images].every(image => image.complete)")
+    assert page.evaluate("document.querySelector('article img').getBoundingClientRect().width") > 500
+    assert page.evaluate("(part => part.scrollWidth - part.clientWidth)(document.querySelector('figure'))") > 100
+    assert page.overflow() == 0
 
 
 def test_a_long_list_of_cases_is_shortened(page: Browser, tmp_path: Path) -> None:
