@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from checks.judge import Cell, Judge
-from checks.rules.words import ago, clock, counted, duration
-from fixtures.breakers import CLOSED, STATES, CircuitBreakers, RecordedBreaker, ReportedBreaker
+from checks.rules.words import ago, clock, counted, duration, listed
+from fixtures.breaker_states import CLOSED, STATES, is_closed, known
+from fixtures.breakers import TABLE, CircuitBreakers, RecordedBreaker, ReportedBreaker
 from fixtures.settings.model import Settings
-from reports.outcome import CheckFailed, CouldNotLook, Gap, Status, Violation
+from reports.outcome import CouldNotLook, Gap, Status
 
 WHY = "while it is not closed, messages that need this service fail or wait in the DLQ"
 ADVICE = (
@@ -16,123 +17,166 @@ ADVICE = (
 )
 
 
-def something_tells(judge: Judge, breakers: CircuitBreakers) -> bool:
-    """Require a source that names a breaker; say whether there is one.
+UNKNOWN = "whether it lets requests through cannot be told"
+
+
+def sources_tell(judge: Judge, breakers: CircuitBreakers) -> None:
+    """Require that a source names a breaker, and that the events are not kept from the suite; asked last.
 
     Raises:
-        CouldNotLook: no source tells, and one of them could not be reached.
-        CheckFailed: no source tells, and the table is not what it should be.
+        CouldNotLook: nothing that was seen is a fault, and a source that would decide could not be reached.
     """
-    if breakers.recorded or breakers.reported:
-        return True
     recorded = breakers.recorded_gap or Gap(Status.UNPROVEN, "no circuit breaker event is recorded")
     reported = breakers.reported_gap or Gap(Status.UNPROVEN, "the health endpoint was not asked")
+    judge.requires(
+        recorded.status is not Status.FAILED,
+        recorded.reason,
+        expected=f"{TABLE} as the deployment's contract has it, or none",
+        why="what it says of the breakers cannot be read",
+        advice=recorded.advice,
+    )
+    if breakers.recorded or breakers.reported:
+        _both_tell(judge, breakers)
+        return
     reason = f"{reported.reason}; {recorded.reason}"
     proof = "; ".join(gap.advice for gap in (reported, recorded) if gap.advice)
-    if recorded.status is Status.FAILED:
-        raise CheckFailed(Violation(recorded.reason, advice=recorded.advice))
-    if Status.ERROR in (recorded.status, reported.status):
+    if Status.ERROR in (recorded.status, reported.status) and not judge.violations:
         raise CouldNotLook(reason, proof)
-    judge.cannot_tell(reason, proof or "circuitBreakers in the health answer, or events in circuit_breaker_events")
-    return False
+    judge.cannot_tell(reason, proof or f"circuitBreakers in the health answer, or events in {TABLE}")
+
+
+def _both_tell(judge: Judge, breakers: CircuitBreakers) -> None:
+    """Say of a source that tells nothing why; events that exist and cannot be seen leave the check unproven."""
+    gap = breakers.recorded_gap
+    if breakers.reported_gap is not None:
+        judge.finds(f"judged by the events alone: {breakers.reported_gap.reason}")
+    if gap is None or gap.status in (Status.NOT_APPLICABLE, Status.FAILED):
+        return
+    if not breakers.database_named:
+        judge.finds(f"judged by the health endpoint alone: {gap.reason}")
+        return
+    if gap.status is Status.ERROR and not judge.violations:
+        raise CouldNotLook(gap.reason, gap.advice)
+    judge.cannot_tell(f"{gap.reason}, so what {TABLE} says of the breakers was not seen", gap.advice)
 
 
 def events_can_be_ordered(judge: Judge, breakers: CircuitBreakers) -> None:
     """Require events with times that say which state is the latest."""
     judge.requires(
         not breakers.future,
-        f"{counted(breakers.future, 'row')} of circuit_breaker_events dated in the future",
+        f"{counted(breakers.future, 'row')} of {TABLE} dated in the future",
         expected="nothing later than the database's clock",
         why="an event from the future hides the state that a breaker has now",
         advice="find what writes created_at with another clock",
     )
     judge.requires(
         not breakers.undated,
-        f"{counted(breakers.undated, 'row')} of circuit_breaker_events without created_at",
+        f"{counted(breakers.undated, 'row')} of {TABLE} without a time, or dated long before the deployment",
         expected="each event has a time",
         why="which state is the latest cannot be told",
-        advice="find what writes events without created_at",
+        advice=f"find what writes {TABLE} without created_at",
     )
 
 
 def recorded_breakers_are_closed(judge: Judge, breakers: CircuitBreakers, settings: Settings) -> None:
     """Require of each breaker's events that it is closed, or ceased to be not too long ago."""
-    for breaker in breakers.recorded:
-        judge.requires(
-            breaker.state in STATES,
-            f"the latest event of breaker {breaker.service} has state {breaker.state}",
-            expected=" or ".join(STATES),
-            why="whether it lets requests through cannot be told",
-            advice="find what writes circuit_breaker_events",
-        )
-        if breaker.state in STATES:
-            _is_not_stuck(judge, breaker, breakers, settings)
-        if breaker.openings > settings.thresholds.breaker_openings_per_hour:
-            judge.finds(
-                f"breaker {breaker.service} flaps: it opened {breaker.openings} times within an hour of the last "
-                f"day (more than {settings.thresholds.breaker_openings_per_hour})"
-            )
-
-
-def _is_not_stuck(judge: Judge, breaker: RecordedBreaker, breakers: CircuitBreakers, settings: Settings) -> None:
     allowed = timedelta(seconds=settings.windows.breaker_open_seconds)
-    since, now = breaker.open_since, breakers.read_at
-    if since is None or now is None:
-        judge.requires(breaker.state == CLOSED, f"breaker {breaker.service} is {breaker.state}")
-        return
-    contradiction = next((other for other in breakers.reported if other.service == breaker.service), None)
-    but = "" if contradiction is None or contradiction.last != CLOSED else ", though its health says CLOSED"
+    not_closed = [one for one in breakers.recorded if known(one.state) and not is_closed(one.state)]
+    stuck = [one for one in not_closed if _lasting(one, breakers) > allowed]
+    unknown = [one for one in breakers.recorded if not known(one.state)]
     judge.requires(
-        now - since <= allowed,
-        f"breaker {breaker.service} is {breaker.state} and has not been closed since {clock(since)}, "
-        f"{duration(now - since)}{but}",
+        not unknown,
+        listed(f"the latest event of breaker {one.service} has {_in_words(one.state)}" for one in unknown),
+        expected=" or ".join(STATES),
+        why=UNKNOWN,
+        advice=f"find what writes {TABLE}",
+    )
+    judge.requires(
+        not stuck,
+        listed(_stuck_in_words(one, breakers) for one in stuck),
         expected=f"CLOSED again within {duration(allowed)}",
         why=WHY,
         advice=ADVICE,
     )
-    if now - since <= allowed:
+    lately = [one for one in not_closed if one not in stuck]
+    if lately:
+        told = (f"breaker {one.service} is {one.state} since {clock(one.open_since)}" for one in lately)
         judge.cannot_tell(
-            f"breaker {breaker.service} is {breaker.state} since {clock(since)}, too short to call it stuck",
-            f"run the check again after {duration(allowed)}",
+            f"{listed(told)}, too short to call it stuck", f"run the check again after {duration(allowed)}"
         )
+    _more_is_told(judge, breakers, settings)
+
+
+def _lasting(one: RecordedBreaker, breakers: CircuitBreakers) -> timedelta:
+    """How long a breaker has not been closed."""
+    assert breakers.read_at is not None
+    return breakers.read_at - (one.open_since or one.at)
+
+
+def _stuck_in_words(one: RecordedBreaker, breakers: CircuitBreakers) -> str:
+    health = next((other for other in breakers.reported if other.service == one.service), None)
+    but = ", though its health says CLOSED" if health is not None and is_closed(health.last) else ""
+    return (
+        f"breaker {one.service} is {one.state} and has not been closed since {clock(one.open_since or one.at)}, "
+        f"{duration(_lasting(one, breakers))}{but}"
+    )
+
+
+def _more_is_told(judge: Judge, breakers: CircuitBreakers, settings: Settings) -> None:
+    most = settings.thresholds.breaker_openings_per_hour
+    flapping = [one for one in breakers.recorded if one.openings > most]
+    if breakers.unlisted:
+        judge.finds(f"{counted(breakers.unlisted, 'breaker')} with events beside these are not listed")
+    if flapping:
+        told = (f"breaker {one.service} flaps: it opened {one.openings} times" for one in flapping)
+        judge.finds(f"{listed(told)} within an hour of the last day (more than {most})")
 
 
 def reported_breakers_are_closed(judge: Judge, breakers: CircuitBreakers) -> None:
     """Require that the health endpoint called each breaker closed, at once or after a wait."""
-    for breaker in breakers.reported:
-        known = breaker.last in STATES
-        judge.requires(
-            breaker.last == CLOSED,
-            _state_in_words(breaker, breakers) if known else _unknown_state(breaker),
-            expected=CLOSED if known else f"one of {', '.join(STATES)}",
-            why=WHY if known else "whether it lets requests through cannot be told",
-            advice=ADVICE,
-        )
-        if breaker.last == CLOSED and breaker.first != CLOSED:
-            judge.finds(
-                f"breaker {breaker.service} was {breaker.first} at first and closed within "
-                f"{breakers.waited_seconds:g} s"
-            )
-
-
-def _state_in_words(breaker: ReportedBreaker, breakers: CircuitBreakers) -> str:
-    return (
-        f"breaker {breaker.service} is {breaker.last} by the health endpoint"
-        f"{'' if breaker.first == breaker.last else f' (at first {breaker.first})'}, "
-        f"and did not close within {breakers.waited_seconds:g} s"
+    waited = f"{breakers.waited_seconds:g} s"
+    unknown = [one for one in breakers.reported if not known(one.last)]
+    stuck = [one for one in breakers.reported if known(one.last) and not is_closed(one.last)]
+    closed = [one for one in breakers.reported if is_closed(one.last) and not is_closed(one.first)]
+    judge.requires(
+        not stuck,
+        f"{listed(_state_in_words(one) for one in stuck)}, and did not close within {waited}",
+        expected=CLOSED,
+        why=WHY,
+        advice=ADVICE,
     )
+    judge.requires(
+        not unknown,
+        listed(f"the health endpoint gives breaker {one.service} {_in_words(one.last)}" for one in unknown),
+        expected=f"one of {', '.join(STATES)}",
+        why=UNKNOWN,
+        advice=ADVICE,
+    )
+    if closed:
+        told = (f"breaker {one.service} was {one.first} at first" for one in closed)
+        judge.finds(f"{listed(told)} and closed within {waited}")
 
 
-def _unknown_state(breaker: ReportedBreaker) -> str:
-    return f"the health endpoint gives breaker {breaker.service} the state {breaker.last}"
+def _state_in_words(breaker: ReportedBreaker) -> str:
+    before = "" if breaker.first == breaker.last else f" (at first {breaker.first})"
+    return f"breaker {breaker.service} is {breaker.last} by the health endpoint{before}"
+
+
+def _in_words(state: str | None) -> str:
+    return f"the state {state}" if state and state.strip() else "no state"
 
 
 def by_service(breakers: CircuitBreakers) -> list[dict[str, Cell]]:
-    """What both sources say of each breaker, for the report."""
+    """What both sources say of each breaker, for the report: those that are not closed first."""
     recorded = {breaker.service: breaker for breaker in breakers.recorded}
     reported = {breaker.service: breaker for breaker in breakers.reported}
     rows: list[dict[str, Cell]] = []
-    for service in sorted(recorded.keys() | reported.keys()):
+
+    def place(service: str) -> tuple[bool, str]:
+        event, health = recorded.get(service), reported.get(service)
+        return (event is None or is_closed(event.state)) and (health is None or is_closed(health.last)), service
+
+    for service in sorted(recorded.keys() | reported.keys(), key=place):
         event, health = recorded.get(service), reported.get(service)
         rows.append(
             {

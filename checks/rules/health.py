@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from checks.judge import Judge
 from checks.rules.signatures import could_look
+from fixtures.breaker_states import CLOSED, is_closed
 from fixtures.settings.model import Settings
 from fixtures.webhooks.gateway import gateway_error
 from fixtures.webhooks.model import Answer, FunctionHealth, Health
 from reports.outcome import CouldNotLook, NotApplicable
 
 DEPLOY = "supabase functions deploy {function} --no-verify-jwt"
-CLOSED = "CLOSED"
 
 
 def function_at(position: int, settings: Settings) -> str:
@@ -170,11 +170,12 @@ def _depends_on_nothing_down(judge: Judge, health: Health, settings: Settings) -
             advice="mend the dependency; name it in health.may_be_down if the deployment can do without it",
         )
     for service, state in health.breakers.items():
-        if state != CLOSED:
-            judge.finds(f"{health.function}: circuit breaker {service} is {state}")
+        told = f"{health.function}: circuit breaker {service} is {state or 'without a state'}"
+        if not is_closed(state):
+            judge.finds(told)
         judge.requires(
-            state == CLOSED or not settings.health.open_breakers_fail,
-            f"{health.function}: circuit breaker {service} is {state}",
+            is_closed(state) or not settings.health.open_breakers_fail,
+            told,
             expected=CLOSED,
             why="calls to it are not even tried",
             advice=f"see whether {service} is up; the breaker closes by itself when it is",

@@ -50,6 +50,11 @@ def breakers(status: int = 200, **states: Any) -> tuple[int, bytes]:
     return status, json.dumps({"status": "healthy", "circuitBreakers": named}).encode()
 
 
+def breaker_list(*entries: Any) -> tuple[int, bytes]:
+    """A health answer with a list of circuit breakers."""
+    return 200, json.dumps({"status": "healthy", "circuitBreakers": entries}).encode()
+
+
 @contextmanager
 def health_server(*answers: tuple[int, bytes]) -> Iterator[HealthServer]:
     """A running server with these answers."""
