@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 
 from checks.judge import Cell, Judge
 from checks.rules.success import percent
-from checks.rules.words import clock, counted
+from checks.rules.words import clock, counted, listed
 from fixtures.accepted import MINUTE, AcceptedMessages
+from fixtures.queue import MOST_SERVICES
 from fixtures.reconciliation import EXAMINED, REPROCESSED, WAITING, Fate, MessageFates
 from fixtures.settings.model import Settings
+from reports.outcome import Gap, Status
 
 WHY = "these customers wrote and nobody will answer"
 CLOCKS_APART = timedelta(minutes=2)
@@ -50,7 +52,7 @@ def nothing_is_lost(judge: Judge, fates: MessageFates) -> None:
         judge.requires(
             False,
             f"{least}{counted(sum(fate.count for fate in own), 'message')} {_meaning(outcome)}: "
-            + "; ".join(_in_words(fate) for fate in own),
+            + listed((_in_words(fate) for fate in own), MOST_SERVICES + 1),
             expected="each inbound message is processed, or is in the DLQ as pending, processing or reprocessed",
             why=WHY,
             advice=ADVICE.get(outcome, "SELECT status, count(*) FROM webhook_dlq GROUP BY status"),
@@ -93,20 +95,21 @@ def _in_words(fate: Fate) -> str:
 
 def everything_can_be_followed(judge: Judge, fates: MessageFates) -> None:
     """Require records that can be followed: dated, directed, and with the message's id."""
-    judge.requires(
-        not fates.future,
-        f"{counted(fates.future, 'event')} of wa_events dated in the future",
-        expected="nothing later than the database's clock",
-        why="messages from the future are missing in every window that is judged",
-        advice="find what writes created_at with another clock",
-    )
-    judge.requires(
-        not fates.undated,
-        f"{counted(fates.undated, 'event')} of wa_events without created_at",
-        expected="each event has a time",
-        why="no window ever holds these messages, so that their loss is not noticed",
-        advice="find what writes events without created_at",
-    )
+    for rows in fates.misdated:
+        judge.requires(
+            not rows.future,
+            f"{counted(rows.future, 'row')} of {rows.table} dated in the future",
+            expected="nothing later than the database's clock",
+            why="messages from the future are missing in every window that is judged",
+            advice="find what writes created_at with another clock",
+        )
+        judge.requires(
+            not rows.undated,
+            f"{counted(rows.undated, 'row')} of {rows.table} without created_at",
+            expected="each row has a time",
+            why="no window ever holds these messages, so that their loss is not noticed",
+            advice=f"find what writes rows of {rows.table} without created_at",
+        )
     if fates.untraceable:
         judge.cannot_tell(
             f"{counted(fates.untraceable, 'event')} of wa_events cannot be followed: inbound without a message "
@@ -114,14 +117,32 @@ def everything_can_be_followed(judge: Judge, fates: MessageFates) -> None:
             "message_id and direction in wa_events; types of events that are no messages belong into "
             "names.other_events",
         )
-    if fates.successor_unread:
-        judge.finds(f"wa_events_new was not searched: {fates.successor_unread}")
+    if fates.nameless:
+        judge.cannot_tell(
+            f"{counted(fates.nameless, 'row')} of processed_webhook_messages not processed and without "
+            "whatsapp_message_id: nobody can say whose message that was",
+            "SELECT correlation_id, created_at FROM processed_webhook_messages WHERE NOT processed AND "
+            "whatsapp_message_id IS NULL; and whatsapp_message_id in each row from now on",
+        )
+    _successor_is_searched(judge, fates.successor)
     if not fates.texts_searched:
         judge.finds(
             "whatsapp_messages was not searched by time, for want of an index on created_at; wa_events was"
         )
     if fates.in_flight:
         judge.finds(f"{counted(fates.in_flight, 'message')} younger than the grace, not judged")
+
+
+def _successor_is_searched(judge: Judge, gap: Gap | None) -> None:
+    """Require that the successor of wa_events could be searched: messages may be recorded there only."""
+    if gap is None:
+        return
+    if gap.status is Status.FAILED:
+        judge.requires(
+            False, gap.reason, advice=gap.advice, why="messages that only it records cannot be followed"
+        )
+    else:
+        judge.cannot_tell(f"wa_events_new was not searched: {gap.reason}", gap.advice)
 
 
 def accepted_requests_are_recorded(
