@@ -5,10 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 
 from checks.judge import Cell, Judge
-from checks.rules.words import clock, counted
+from checks.rules.words import clock, counted, listed
 from fixtures.catalogue import MIGRATE, Catalogue
 from fixtures.settings.model import Settings
-from fixtures.table_statistics import TablesStatistics, TableStatistics, measured_tables
+from fixtures.table_statistics import NOT_COUNTING, SWITCH_ON, TablesStatistics, TableStatistics, measured_tables
 
 OTHERS = "other-tables"
 """Case of the tables that have none of their own."""
@@ -33,29 +33,26 @@ def tables_are_not_bloated(
     judge: Judge, tables: tuple[TableStatistics, ...], statistics: TablesStatistics, settings: Settings
 ) -> None:
     """Require of each table, and of each partition, that its dead tuples are few or a small share."""
-    if not statistics.tracking:
-        judge.cannot_tell(
-            "dead tuples are not known: the server does not count (track_counts is off)",
-            "set track_counts to on",
-        )
-        return
+    known = [table for table in tables if not statistics.why_unknown(table)[0]]
     many, share = settings.thresholds.dead_tuples, settings.thresholds.dead_tuples_percent
-    bloated = [table for table in tables if table.dead > many and _dead_percent(table) > Fraction(share)]
+    bloated = [table for table in known if table.dead > many and _dead_percent(table) > Fraction(share)]
     judge.requires(
         not bloated,
-        "; ".join(_in_words(table) for table in bloated),
+        listed(_in_words(table) for table in bloated),
         expected=f"at most {many} dead tuples in a table, or at most {share:g} % of it",
         why="every scan reads the dead tuples too, and the table grows",
-        advice=f"VACUUM (ANALYZE) {', '.join(table.name for table in bloated)}; check 14 tells why auto-vacuum "
-        "did not come",
+        advice=listed(f"VACUUM (ANALYZE) {table.sql_name}" for table in bloated)
+        + "; check 14 tells why auto-vacuum did not come",
     )
-    for table in tables:
-        if not table.counted:
-            judge.cannot_tell(
-                f"dead tuples of {table.name} are not known: its counters were set back {_when(statistics)}and it "
-                "was not analysed since",
-                f"ANALYZE {table.name}",
-            )
+    if not statistics.tracking:
+        judge.cannot_tell(f"dead tuples are not known: {NOT_COUNTING}", SWITCH_ON)
+        return
+    unknown = [(table.name, *statistics.why_unknown(table)) for table in tables if table not in known]
+    if unknown:
+        judge.cannot_tell(
+            listed(f"dead tuples of {name} are not known: {reason}" for name, reason, _ in unknown),
+            listed(advice for _, _, advice in unknown),
+        )
 
 
 def _dead_percent(table: TableStatistics) -> Fraction:
@@ -67,10 +64,6 @@ def _in_words(table: TableStatistics) -> str:
     vacuumed = clock(table.vacuumed_at) if table.vacuumed_at else "never"
     counts = f"{table.dead} dead tuples beside {table.live} live ones ({share})"
     return f"{table.name}: {counts}, last vacuumed: {vacuumed}"
-
-
-def _when(statistics: TablesStatistics) -> str:
-    return f"at {clock(statistics.reset_at)} " if statistics.reset_at else ""
 
 
 def dead_by_table(tables: tuple[TableStatistics, ...]) -> list[dict[str, Cell]]:

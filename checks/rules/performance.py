@@ -6,7 +6,7 @@ from datetime import timedelta
 from fractions import Fraction
 
 from checks.judge import Judge
-from checks.rules.words import clock, counted, duration
+from checks.rules.words import clock, counted, duration, listed, quoted
 from fixtures.history import DatabaseHistory
 from fixtures.performance import IDLE, PREPARED, QUERY, WAIT, Counters, DatabaseLoad, Session
 from fixtures.settings.model import Settings
@@ -18,17 +18,20 @@ WRAPAROUND = 2**31
 def connections(judge: Judge, load: DatabaseLoad, _: DatabaseHistory, settings: Settings) -> None:
     """Require that connections are below the threshold's share of each limit that applies."""
     most = settings.thresholds.connections_percent
-    for limit in load.connections:
-        judge.finds(f"{limit.scope}: {limit.used} of {limit.limit} connections")
-        judge.requires(
-            Fraction(100 * limit.used, limit.limit) < Fraction(most),
-            f"{limit.scope}: {limit.used} of {limit.limit} connections in use "
-            f"({Fraction(100 * limit.used, limit.limit).__float__():.1f} %)",
-            expected=f"less than {most:g} % of the limit",
-            why="when none is left, functions cannot reach the database and messages fail",
-            advice="SELECT usename, state, count(*) FROM pg_stat_activity GROUP BY 1, 2 ORDER BY 3 DESC; "
-            "let functions use the transaction pooler",
-        )
+    near = [one for one in load.connections if Fraction(100 * one.used, one.limit) >= Fraction(most)]
+    judge.finds(listed(f"{one.scope}: {one.used} of {one.limit} connections" for one in load.connections))
+    judge.requires(
+        not near,
+        listed(
+            f"{one.scope}: {one.used} of {one.limit} connections in use "
+            f"({float(Fraction(100 * one.used, one.limit)):.1f} %)"
+            for one in near
+        ),
+        expected=f"less than {most:g} % of the limit",
+        why="when none is left, functions cannot reach the database and messages fail",
+        advice="SELECT usename, state, count(*) FROM pg_stat_activity GROUP BY 1, 2 ORDER BY 3 DESC; "
+        "let functions use the transaction pooler",
+    )
 
 
 def long_queries(judge: Judge, load: DatabaseLoad, _: DatabaseHistory, settings: Settings) -> None:
@@ -72,7 +75,7 @@ def _nobody_is(judge: Judge, load: DatabaseLoad, kind: str, expected: str, funct
 
 
 def _in_words(sessions: tuple[Session, ...]) -> str:
-    return "; ".join(
+    return listed(
         f"{'' if session.pid is None else f'pid {session.pid}, '}user {session.user}, {session.state}, "
         f"{duration(timedelta(seconds=session.seconds))}"
         for session in sessions
@@ -87,7 +90,7 @@ def _others_are_seen(judge: Judge, load: DatabaseLoad, what: str) -> None:
     if load.hidden:
         judge.cannot_tell(
             f"the {what} of {counted(load.hidden, 'session')} are hidden from role {load.role}",
-            f"GRANT pg_read_all_stats TO {load.role}",
+            f"GRANT pg_read_all_stats TO {quoted(load.role)}",
         )
 
 
@@ -148,17 +151,24 @@ def wraparound(judge: Judge, load: DatabaseLoad, _: DatabaseHistory, settings: S
     most = settings.thresholds.wraparound_percent
     oldest = max(load.ages, key=lambda age: max(age.transactions, age.multixacts))
     judge.finds(f"oldest transaction id: {oldest.transactions} transactions ago, in database {oldest.database}")
-    for age in load.ages:
-        for count, noun in ((age.transactions, "transaction"), (age.multixacts, "multixact")):
-            share = Fraction(100 * count, WRAPAROUND)
-            judge.requires(
-                share < Fraction(most),
-                f"database {age.database}: the oldest {noun} id is {count} old, {float(share):.1f} % of the limit",
-                expected=f"less than {most:g} %",
-                why="at the limit the server refuses all writes until it was vacuumed",
-                advice="SELECT relname, age(relfrozenxid) FROM pg_class WHERE relkind = 'r' ORDER BY 2 DESC; "
-                "VACUUM (FREEZE) the first ones; look for idle transactions and unused replication slots",
-            )
+    old = [
+        (age.database, noun, count)
+        for age in load.ages
+        for noun, count in (("transaction", age.transactions), ("multixact", age.multixacts))
+        if Fraction(100 * count, WRAPAROUND) >= Fraction(most)
+    ]
+    judge.requires(
+        not old,
+        listed(
+            f"database {database}: the oldest {noun} id is {count} old, "
+            f"{float(Fraction(100 * count, WRAPAROUND)):.1f} % of the limit"
+            for database, noun, count in old
+        ),
+        expected=f"less than {most:g} %",
+        why="at the limit the server refuses all writes until it was vacuumed",
+        advice="SELECT relname, age(relfrozenxid) FROM pg_class WHERE relkind = 'r' ORDER BY 2 DESC; "
+        "VACUUM (FREEZE) the first ones; look for idle transactions and unused replication slots",
+    )
 
 
 ASPECTS = {

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from checks.judge import Cell, Judge
-from checks.rules.words import ago, clock, duration
+from checks.rules.words import ago, clock, duration, listed, quoted
 from fixtures.catalogue import MIGRATE, Catalogue
 from fixtures.settings.model import Settings
 from fixtures.table_statistics import TablesStatistics, TableStatistics
@@ -95,7 +95,10 @@ def server_is_set(judge: Judge, catalogue: Catalogue) -> None:
     for name in ("autovacuum", "track_counts"):
         value = catalogue.settings.get(name)
         if value is None:
-            judge.cannot_tell(f"role {catalogue.role} does not see the setting {name}", "GRANT pg_monitor")
+            judge.cannot_tell(
+                f"role {catalogue.role} does not see the setting {name}",
+                f"GRANT pg_monitor TO {quoted(catalogue.role)}",
+            )
             continue
         judge.requires(
             value == "on",
@@ -136,29 +139,45 @@ def settings_are_in_force(
     judge: Judge, tables: tuple[TableStatistics, ...], catalogue: Catalogue, settings: Settings
 ) -> None:
     """Require that each table, and each partition, carries the contract's settings, and is not left out."""
-    for table in tables:
-        wanted = {name: float(value) for name, value in asdict(settings.vacuum).items()}
-        wrong = {
-            name: found
-            for name, value in wanted.items()
-            if (found := _found(table, catalogue, name)) is None or found[0] != value
-        }
-        fix = ", ".join(f"{name} = {wanted[name]:g}" for name in wrong)
-        judge.requires(
-            not wrong,
-            f"{table.name}: " + ", ".join(_deviation(name, found) for name, found in wrong.items()),
-            expected=fix,
-            why="the table is vacuumed and analysed too seldom for its traffic; a new partition inherits nothing",
-            advice=f"ALTER TABLE {table.name} SET ({fix})",
-        )
-        for options, which in ((table.options, ""), (table.toast_options, "toast.")):
-            judge.requires(
-                _is_on(options.get("autovacuum_enabled", "on")),
-                f"auto-vacuum is disabled on {'the TOAST table of ' if which else ''}{table.name}",
-                expected="auto-vacuum on every hot table",
-                why=WHY,
-                advice=f"ALTER TABLE {table.name} RESET ({which}autovacuum_enabled)",
-            )
+    wanted = {name: float(value) for name, value in asdict(settings.vacuum).items()}
+    wrong = {table.sql_name: _deviations(table, wanted, catalogue) for table in tables}
+    judge.requires(
+        not any(wrong.values()),
+        listed(
+            f"{table.name}: {', '.join(found)}" for table in tables if (found := wrong[table.sql_name].values())
+        ),
+        expected=", ".join(f"{name} = {value:g}" for name, value in wanted.items()),
+        why="the table is vacuumed and analysed too seldom for its traffic; a new partition inherits nothing",
+        advice=listed(
+            f"ALTER TABLE {name} SET ({', '.join(f'{option} = {wanted[option]:g}' for option in found)})"
+            for name, found in wrong.items()
+            if found
+        ),
+    )
+    off = [(table, which) for table in tables for which in ("", "toast.") if not _vacuums(table, which)]
+    judge.requires(
+        not off,
+        listed(
+            f"auto-vacuum is disabled on {'the TOAST table of ' if which else ''}{table.name}"
+            for table, which in off
+        ),
+        expected="auto-vacuum on every hot table",
+        why=WHY,
+        advice=listed(f"ALTER TABLE {table.sql_name} RESET ({which}autovacuum_enabled)" for table, which in off),
+    )
+
+
+def _vacuums(table: TableStatistics, which: str) -> bool:
+    options = table.toast_options if which else table.options
+    return _is_on(options.get("autovacuum_enabled", "on"))
+
+
+def _deviations(table: TableStatistics, wanted: Mapping[str, float], catalogue: Catalogue) -> dict[str, str]:
+    """The settings that are in force with another value than the contract's, each in words."""
+    found = {name: _found(table, catalogue, name) for name in wanted}
+    return {
+        name: _deviation(name, value) for name, value in found.items() if value is None or value[0] != wanted[name]
+    }
 
 
 def _found(table: TableStatistics, catalogue: Catalogue, name: str) -> tuple[float, str] | None:
@@ -187,33 +206,44 @@ def vacuum_comes_when_due(
     settings: Settings,
 ) -> None:
     """Require that each table past a trigger point was vacuumed or analysed within a day, or is being vacuumed."""
-    allowed = timedelta(seconds=settings.windows.vacuum_seconds)
-    now = catalogue.read_at
+    allowed, now = timedelta(seconds=settings.windows.vacuum_seconds), catalogue.read_at
+    late: list[tuple[TableStatistics, Trigger, datetime | None]] = []
+    unknown: list[tuple[str, str, str]] = []
     for table in tables:
-        if not table.counted or not statistics.tracking:
-            judge.cannot_tell(
-                f"whether {table.name} is past its trigger point is not known: its counters were set back",
-                f"ANALYZE {table.name}",
-            )
+        reason, advice = statistics.why_unknown(table)
+        if reason:
+            unknown.append((table.name, reason, advice))
             continue
         for trigger in triggers(table, catalogue.settings):
             last = table.vacuumed_at if trigger.work == "vacuum" else table.analysed_at
-            late = trigger.passed and not (last is not None and now - last <= allowed)
-            if late and not table.being_vacuumed and not statistics.sees_vacuums:
-                judge.cannot_tell(
-                    f"{_past(table, trigger, last, now)}; whether it is being vacuumed is hidden from role "
-                    f"{catalogue.role}",
-                    f"GRANT pg_read_all_stats TO {catalogue.role}",
-                )
-                continue
-            judge.requires(
-                not late or table.being_vacuumed,
-                _past(table, trigger, last, now) + _young(catalogue, allowed),
-                expected=f"a {trigger.work} within {duration(allowed)} of passing the trigger point",
-                why=WHY,
-                advice=f"{'VACUUM' if trigger.work == 'vacuum' else 'ANALYZE'} {table.name}; then look for what "
-                "holds auto-vacuum back: locks, idle transactions, too few workers",
-            )
+            if trigger.passed and not table.being_vacuumed and (last is None or now - last > allowed):
+                late.append((table, trigger, last))
+    if unknown:
+        judge.cannot_tell(
+            listed(
+                f"whether {name} is past its trigger point is not known: {reason}" for name, reason, _ in unknown
+            ),
+            listed(dict.fromkeys(advice for _, _, advice in unknown)),
+        )
+    told = listed(_past(table, trigger, last, now) for table, trigger, last in late)
+    if late and not statistics.sees_vacuums:
+        judge.cannot_tell(
+            f"{told}; whether it is being vacuumed is hidden from role {catalogue.role}",
+            f"GRANT pg_read_all_stats TO {quoted(catalogue.role)}",
+        )
+        return
+    commands = {f"{COMMANDS[trigger.work]} {table.sql_name}": None for table, trigger, _ in late}
+    judge.requires(
+        not late,
+        told + _young(catalogue, allowed),
+        expected=f"a vacuum or analyze within the last {duration(allowed)} of what is past its trigger point",
+        why=WHY,
+        advice=f"{listed(commands)}; then look for what holds auto-vacuum back: locks, idle transactions, too few "
+        "workers",
+    )
+
+
+COMMANDS = {"vacuum": "VACUUM", "analyze": "ANALYZE"}
 
 
 def _past(table: TableStatistics, trigger: Trigger, last: datetime | None, now: datetime) -> str:

@@ -12,6 +12,7 @@ from fixtures.settings.model import Settings, Vacuum, Windows
 from fixtures.table_statistics import TableStatistics
 from reports.outcome import Status
 from tests.daily.conftest import assert_outcome
+from tests.daily.trouble import session
 from tests.judging import judge, judge_all, read
 
 TEXTS = "public.whatsapp_messages"
@@ -178,6 +179,44 @@ def test_counters_that_were_set_back_are_unproven(judged, changed):
         Status.UNPROVEN,
         "whether whatsapp_messages is past its trigger point is not known: its counters were set back",
     )
+
+
+def test_server_that_does_not_count_is_named(judged, changed):
+    """Counters that nobody keeps were not set back, and ANALYZE does not help."""
+    changed("ALTER ROLE easymo_verifier SET track_counts = off")
+    outcome = judged(check_14, vacuumed="wa_events")
+    assert_outcome(
+        outcome,
+        Status.UNPROVEN,
+        " is past its trigger point is not known: the server does not count (track_counts is off)",
+        "(set track_counts to on)",
+    )
+    assert "set back" not in outcome.reason
+    assert outcome.reason.count("whether wa_events_") == 5
+
+
+def test_locked_table_is_judged(any_deployment, judged, changed):
+    """Settings and counters are known without a lock on the table."""
+    changed(f"ALTER TABLE {TEXTS} RESET (autovacuum_vacuum_scale_factor)")
+    with session(any_deployment.owner_url) as connection:
+        connection.execute(f"BEGIN; LOCK TABLE {TEXTS} IN ACCESS EXCLUSIVE MODE")
+        outcome = judged(check_14, vacuumed="whatsapp_messages")
+    assert_outcome(outcome, Status.FAILED, "whatsapp_messages: autovacuum_vacuum_scale_factor is 0.2")
+
+
+def test_advice_for_a_name_with_capitals_runs(judged, changed):
+    """A name that needs quotes has them in the command."""
+    month = changed("SELECT to_char(now() + interval '2 months', 'YYYY_MM')")[0][0]
+    changed(
+        f'ALTER TABLE public.wa_events_{month} RENAME TO "WA Events";'
+        'ALTER TABLE public."WA Events" RESET (autovacuum_vacuum_cost_delay);'
+        'ALTER TABLE public."WA Events" SET (autovacuum_enabled = off)'
+    )
+    outcome = judged(check_14, vacuumed="wa_events")
+    assert_outcome(outcome, Status.FAILED, "WA Events: autovacuum_vacuum_cost_delay is 2", "disabled on WA Events")
+    for violation in outcome.judge.violations:
+        changed(violation.advice)
+    assert_outcome(judged(check_14, vacuumed="wa_events"), Status.PASSED)
 
 
 def test_vacuum_that_is_under_way_passes(any_deployment):
