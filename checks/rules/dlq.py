@@ -56,7 +56,7 @@ def latest_pass_succeeded(judge: Judge, ended: Pass, now: datetime) -> None:
     )
     judge.requires(
         not _all_failed(ended),
-        f"all {ended.entries_failed} entries of {at} failed",
+        f"{'the only entry' if ended.entries_failed == 1 else f'all {ended.entries_failed} entries'} of {at} failed",
         expected="entries that are processed",
         why=WHY,
         advice=LOOK,
