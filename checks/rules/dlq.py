@@ -54,9 +54,10 @@ def latest_pass_succeeded(judge: Judge, ended: Pass, now: datetime) -> None:
         why=WHY,
         advice=LOOK,
     )
+    failed = "the only entry" if ended.entries_failed == 1 else f"all {ended.entries_failed} entries"
     judge.requires(
         not _all_failed(ended),
-        f"{'the only entry' if ended.entries_failed == 1 else f'all {ended.entries_failed} entries'} of {at} failed",
+        f"{failed} of {at} failed",
         expected="entries that are processed",
         why=WHY,
         advice=LOOK,
