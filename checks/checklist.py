@@ -42,6 +42,33 @@ class Item:
         return f"docs/checks/{self.id}.md"
 
 
+BY_HAND = {
+    "Phases 1 to 4": "Review & planning, code review, testing, infrastructure",
+    "Step 1.1": "Deploy migrations via supabase db push",
+    "Step 1.2": "Verify DLQ tables created (check 1 looks at them)",
+    "Step 1.3": "Verify cron jobs scheduled (check 2 looks at them)",
+    "Step 1.4": "Verify auto-vacuum settings applied (check 14 looks at them)",
+    "Step 1.5": "Test partition creation function",
+    "Step 3.1": "Set OpenTelemetry env vars (if using)",
+    "Step 3.2": "Verify webhook secrets",
+    "Step 3.3": "Configure database app settings",
+    "Step 4.1": "Import DLQ dashboard to Grafana",
+    "Step 4.2": "Import webhook performance dashboard to Grafana",
+    "Step 4.3": "Configure PagerDuty integration",
+    "Step 4.4": "Configure Slack alerting",
+    "Step 4.5": "Test alert notifications",
+    "Step 4.6": "Set alert thresholds",
+    "Check 15": "Review DLQ failure patterns",
+    "Check 16": "Database growth monitoring",
+    "Check 17": "Review alert history",
+    "Check 18": "Tune alert thresholds if needed",
+    "Check 19": "Review and archive old DLQ entries",
+    "Rollbacks 1 to 6": "Emergency rollback",
+    "Partials 1 and 2": "Partial rollback: DLQ processing only, partitioning only",
+}
+"""Items of the checklist that no test proves yet, so that somebody has to look at them."""
+
+
 def check(number: int | str, title: str, *, criterion: Criterion, area: Area) -> Callable[[Test], Test]:
     """Declare that a test proves a checklist item.
 
