@@ -87,16 +87,16 @@ def test_table_is_not_bloated(
 @check(13, "Partition creation working (if enabled)", criterion="nice", area="database")
 def test_partitions_are_created(partitioning: Partitioning, settings: Settings, judge: Judge) -> None:
     judge.expects("This month and the next three have their partition, and rows go where they belong.")
-    table = partitions.enabled_table(judge, partitioning)
+    table = partitions.enabled_table(judge, partitioning, settings)
     if table is None:
         return
     own = partitioning.of(table.name)
     judge.shows(f"Partitions of {table.name}", partitions.by_partition(own))
     partitions.is_the_one_in_use(judge, table, partitioning, settings)
     if partitions.is_ranged_by_time(judge, table):
-        partitions.months_have_partitions(judge, own, table.name, partitioning.read_at, settings)
-        partitions.nothing_is_astray(judge, table)
-        partitions.nothing_is_past_retention(judge, own, partitioning.read_at, settings)
+        partitions.months_have_partitions(judge, table, partitioning, settings)
+        partitions.nothing_is_astray(judge, table, partitioning, settings)
+        partitions.nothing_is_past_retention(judge, table, partitioning, settings)
 
 
 @check(14, "Auto-vacuum running", criterion="should", area="database")

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from checks.judge import Cell, Judge
-from checks.rules.words import ago, clock, counted
-from fixtures.partitions import EVENTS, SUCCESSOR, EventsTable, Partition, Partitioning
+from checks.rules.partition_commands import MONTH_IN_NAME, Commands, months
+from checks.rules.words import ago, clock, counted, listed, quoted
+from fixtures.partitions import EVENTS, MOST_ROWS, SUCCESSOR, EventsTable, Partition, Partitioning
 from fixtures.settings.model import Settings
 from reports.outcome import NotApplicable
 
 KEY = "RANGE (created_at)"
 WHY = "from the first of a month without its partition, no event can be written"
-CREATE = "SELECT create_wa_events_partition(), which creates the partition three months ahead"
-MONTH_IN_NAME = re.compile(r"_(\d{4})_(\d{2})$")
 
 
-def enabled_table(judge: Judge, found: Partitioning) -> EventsTable | None:
+def commands_for(found: Partitioning, table: EventsTable | None, settings: Settings) -> Commands:
+    """What works on the partitions of a table; of the table with the events where none is partitioned."""
+    names = settings.names
+    return Commands(found, table or EventsTable(EVENTS, ""), names.schema, ZoneInfo(names.partition_time_zone))
+
+
+def enabled_table(judge: Judge, found: Partitioning, settings: Settings) -> EventsTable | None:
     """The partitioned table that is judged, or None where only lookalikes are there.
 
     Raises:
@@ -27,15 +31,15 @@ def enabled_table(judge: Judge, found: Partitioning) -> EventsTable | None:
     partitioned = [table for name in (EVENTS, SUCCESSOR) if (table := found.table(name)) and table.key]
     if not partitioned and not found.lookalikes:
         raise NotApplicable("partitioning is not enabled: wa_events is an ordinary table")
-    names = ", ".join(found.lookalikes)
+    table, names = partitioned[0] if partitioned else None, listed(found.lookalikes, separator=", ")
     judge.requires(
         not found.lookalikes,
         f"{names} {'is' if len(found.lookalikes) == 1 else 'are'} named like a partition but attached to nothing",
         expected="partitions that are attached",
         why="rows never go there, and create_wa_events_partition() does nothing where the name is taken",
-        advice="ALTER TABLE wa_events ATTACH PARTITION … FOR VALUES FROM … TO …, or drop it if it is empty",
+        advice=commands_for(found, table, settings).use_lookalikes(),
     )
-    return partitioned[0] if partitioned else None
+    return table
 
 
 def is_the_one_in_use(judge: Judge, table: EventsTable, found: Partitioning, settings: Settings) -> None:
@@ -46,7 +50,7 @@ def is_the_one_in_use(judge: Judge, table: EventsTable, found: Partitioning, set
     old = found.table(EVENTS)
     for one in (table, old):
         if one is not None and one.rows_unread:
-            judge.cannot_tell(f"where events are written cannot be seen: {one.rows_unread}")
+            judge.cannot_tell(f"where events are written cannot be seen: {one.rows_unread}", one.rows_grant)
             return
     used = [_lately(one, found.read_at, window) for one in (table, old)]
     if not any(used):
@@ -54,13 +58,14 @@ def is_the_one_in_use(judge: Judge, table: EventsTable, found: Partitioning, set
             f"neither {SUCCESSOR} nor {EVENTS} has received a row for a day", "traffic, which shows where rows go"
         )
         return
+    old_name, new_name = (quoted(f"{settings.names.schema}.{name}") for name in (EVENTS, SUCCESSOR))
     latest = f"latest row {ago(found.read_at, table.latest_row)}" if table.latest_row else "it has no row"
     judge.requires(
         used[0],
         f"{SUCCESSOR} is partitioned, but nothing writes to it ({latest}) while {EVENTS} grows",
         expected="the partitioned table receives the events",
         why="the table that grows is still the one without partitions",
-        advice=f"swap the two: ALTER TABLE {EVENTS} RENAME TO {EVENTS}_old; ALTER TABLE {SUCCESSOR} "
+        advice=f"swap the two: ALTER TABLE {old_name} RENAME TO {EVENTS}_old; ALTER TABLE {new_name} "
         f"RENAME TO {EVENTS}, in one transaction, after copying the rows",
     )
 
@@ -80,71 +85,75 @@ def is_ranged_by_time(judge: Judge, table: EventsTable) -> bool:
     )
 
 
-def months_have_partitions(
-    judge: Judge, partitions: tuple[Partition, ...], table: str, now: datetime, settings: Settings
-) -> None:
+def months_have_partitions(judge: Judge, table: EventsTable, found: Partitioning, settings: Settings) -> None:
     """Require a partition with exactly its bounds for this month and each of the next ones."""
-    zone = ZoneInfo(settings.names.partition_time_zone)
-    ahead = settings.thresholds.partitions_ahead
-    for number in range(ahead + 1):
-        _month_has_its_partition(judge, partitions, table, *month(now, number, zone))
-    for one in partitions:
-        label = MONTH_IN_NAME.search(one.name)
-        if one.lower is None or label is None:
-            continue
-        begins = one.lower.astimezone(zone)
-        judge.requires(
-            (begins.year, begins.month) == (int(label[1]), int(label[2])),
-            f"{one.name} begins at {clock(one.lower)}, in another month than its name says",
-            expected="names that say the month",
-            why="create_wa_events_partition() does nothing where the name is taken, though the month is not",
-            advice=f"ALTER TABLE {one.name} RENAME TO {table}_{begins:%Y_%m}",
-        )
+    commands = commands_for(found, table, settings)
+    for number in range(settings.thresholds.partitions_ahead + 1):
+        _month_has_its_partition(judge, commands, *month(found.read_at, number, commands.zone))
+    misnamed = [
+        (one, one.lower)
+        for one in found.of(table.name)
+        if one.lower is not None and _says_another_month(one.name, one.lower.astimezone(commands.zone))
+    ]
+    judge.requires(
+        not misnamed,
+        listed(
+            f"{one.name} begins at {clock(begins)}, in another month than its name says"
+            for one, begins in misnamed
+        ),
+        expected="names that say the month",
+        why="create_wa_events_partition() does nothing where the name is taken, though the month is not",
+        advice=listed(commands.rename(one, begins) for one, begins in misnamed),
+    )
+
+
+def _says_another_month(name: str, begins: datetime) -> bool:
+    label = MONTH_IN_NAME.search(name)
+    return label is not None and (begins.year, begins.month) != (int(label[1]), int(label[2]))
 
 
 def month(now: datetime, ahead: int, zone: tzinfo) -> tuple[datetime, datetime]:
     """Begin and end of the month so many months after that of ``now``, in a time zone."""
     local = now.astimezone(zone)
-
-    def first(number: int) -> datetime:
-        months = local.year * 12 + local.month - 1 + number
-        return datetime(months // 12, months % 12 + 1, 1, tzinfo=zone)
-
-    return first(ahead), first(ahead + 1)
+    return months(local.year, local.month + ahead, zone)
 
 
-def _month_has_its_partition(
-    judge: Judge, partitions: tuple[Partition, ...], table: str, begin: datetime, end: datetime
-) -> None:
-    label = f"{begin:%Y-%m}"
-    create = (
-        f"CREATE TABLE {table}_{begin:%Y_%m} PARTITION OF {table} FOR VALUES FROM ('{begin.isoformat(' ')}') "
-        f"TO ('{end.isoformat(' ')}'), with the storage parameters of the others; {CREATE}"
-    )
-    own = [one for one in partitions if _holds_some_of(one, begin, end)]
+def _month_has_its_partition(judge: Judge, commands: Commands, begin: datetime, end: datetime) -> None:
+    table, label = commands.table.name, f"{begin:%Y-%m}"
+    partitions = commands.found.of(table)
+    own = [one for one in partitions if one.holds_some_of(begin, end)]
     whole = next((one for one in own if (one.lower, one.upper) == (begin, end)), None)
+    unread = [f"{one.name} {one.bounds}" for one in partitions if not one.readable]
     if not judge.requires(
-        bool(own), f"no partition of {table} for {label}", expected=label, why=WHY, advice=create
+        bool(own),
+        f"no partition of {table} for {label}"
+        + (f"; the bounds of others cannot be read: {listed(unread)}" if unread else ""),
+        expected=label,
+        why=WHY,
+        advice=commands.create(begin, end),
     ):
         return
-    bounds = ", ".join(f"{one.name} from {_bound(one.lower)} to {_bound(one.upper)}" for one in own)
     if not judge.requires(
         whole is not None,
-        f"{label} is held by {bounds}",
+        f"{label} is held by "
+        + listed((f"{one.name} from {_bound(one.lower)} to {_bound(one.upper)}" for one in own), separator=", "),
         expected=f"one partition from {clock(begin)} to {clock(end)}",
         why="rows of a gap are refused or fall into the default partition, and a month cannot be dropped whole",
-        advice=create,
+        advice=commands.create(begin, end, own),
     ):
         return
     assert whole is not None
     faults = {
-        "is being detached": whole.detaching,
-        "is partitioned itself and has no partition": whole.empty_shell,
-        "is unlogged: its rows are lost when the server crashes": whole.unlogged,
+        "is being detached": (whole.detaching, commands.finish_detaching(whole, begin, end)),
+        "is partitioned itself and has no partition": (
+            whole.empty_shell,
+            commands.fill_shell(whole, begin, end),
+        ),
+        "is unlogged: its rows are lost when the server crashes": (whole.unlogged, commands.log(whole)),
     }
-    for fault, holds in faults.items():
+    for fault, (holds, advice) in faults.items():
         judge.requires(
-            not holds, f"{whole.name} {fault}", expected="an attached, logged table", why=WHY, advice=create
+            not holds, f"{whole.name} {fault}", expected="an attached, logged table", why=WHY, advice=advice
         )
 
 
@@ -152,40 +161,39 @@ def _bound(moment: datetime | None) -> str:
     return "no bound" if moment is None else clock(moment)
 
 
-def _holds_some_of(one: Partition, begin: datetime, end: datetime) -> bool:
-    if one.is_default or not one.readable:
-        return False
-    return (one.lower is None or one.lower < end) and (one.upper is None or one.upper > begin)
-
-
-def nothing_is_astray(judge: Judge, table: EventsTable) -> None:
+def nothing_is_astray(judge: Judge, table: EventsTable, found: Partitioning, settings: Settings) -> None:
     """Require that the default partition, if there is one, is empty."""
-    if table.rows_unread:
-        judge.cannot_tell(f"rows of a default partition cannot be seen: {table.rows_unread}")
+    commands = commands_for(found, table, settings)
+    if commands.fallback is None:
         return
+    if table.rows_unread:
+        judge.cannot_tell(
+            f"rows of the default partition {commands.fallback.name} cannot be seen: {table.rows_unread}",
+            table.rows_grant,
+        )
+        return
+    rows = counted(table.default_rows, "row") + (" or more" if table.default_rows >= MOST_ROWS else "")
     judge.requires(
         not table.default_rows,
-        f"{counted(table.default_rows, 'row')} in the default partition of {table.name}",
+        f"{rows} in the default partition of {table.name}, {commands.fallback.name}",
         expected="none: each row is in its month's partition",
         why="a month whose rows are there already cannot get a partition of its own",
-        advice=f"SELECT min(created_at), max(created_at) of the default partition of {table.name}; move the rows "
-        "into a partition of their own in one transaction",
+        advice=commands.empty_default(),
     )
 
 
-def nothing_is_past_retention(
-    judge: Judge, partitions: tuple[Partition, ...], now: datetime, settings: Settings
-) -> None:
+def nothing_is_past_retention(judge: Judge, table: EventsTable, found: Partitioning, settings: Settings) -> None:
     """Require that no partition ended before the months that are kept."""
-    months = settings.thresholds.partition_retention_months
-    oldest, _ = month(now, -months, ZoneInfo(settings.names.partition_time_zone))
-    past = [one.name for one in partitions if one.upper is not None and one.upper <= oldest]
+    commands, kept = commands_for(found, table, settings), settings.thresholds.partition_retention_months
+    oldest, _ = month(found.read_at, -kept, commands.zone)
+    past = [one for one in found.of(table.name) if one.upper is not None and one.upper <= oldest]
     judge.requires(
         not past,
-        f"{counted(len(past), 'partition')} past the retention: {', '.join(past)}",
-        expected=f"nothing that ended before {clock(oldest)} ({months} months)",
+        f"{counted(len(past), 'partition')} past the retention: "
+        + listed((one.name for one in past), separator=", "),
+        expected=f"nothing that ended before {clock(oldest)} ({kept} months)",
         why="they hold personal data that should be gone, and cost space",
-        advice="; ".join(f"DROP TABLE {name}" for name in past) + " after a backup",
+        advice=f"{commands.drop(past)} after a backup",
     )
 
 
@@ -194,8 +202,8 @@ def by_partition(partitions: tuple[Partition, ...]) -> list[dict[str, Cell]]:
     return [
         {
             "partition": one.name,
-            "from": "default" if one.is_default else _bound(one.lower),
-            "to": "default" if one.is_default else _bound(one.upper),
+            "from": "default" if one.is_default else one.bounds or _bound(one.lower),
+            "to": "default" if one.is_default else one.bounds or _bound(one.upper),
         }
         for one in partitions
     ]
