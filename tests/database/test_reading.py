@@ -31,9 +31,9 @@ OF_DATABASE = [
     test
     for module in (checks, test_daily)
     for test in vars(module).values()
-    if item_of(test) is not None and needs_of([test]) and needs_of([test]) <= FROM_DATABASE
+    if item_of(test) is not None and needs_of([test]) and needs_of([test]) <= FROM_DATABASE | {"accepted_messages"}
 ]
-"""The checks that are judged on nothing but the database."""
+"""The checks that are judged on the database, one of them beside the log of the functions."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,17 @@ def test_a_locked_table_is_an_error_after_the_lock_timeout(deployment):
     gap = evidence.gaps["success_rate"]
     assert gap.status is Status.ERROR
     assert "locked by another session for longer than the lock timeout" in gap.reason
+
+
+def test_a_locked_table_costs_no_check_of_another(any_deployment):
+    """The catalogue does not wait for the table either, whatever stands in its policies."""
+    any_deployment.superuser_execute("CREATE POLICY some_rows ON public.webhook_dlq USING (retry_count > 0)")
+    with psycopg.connect(any_deployment.superuser_url.reveal()) as blocker:
+        blocker.execute("LOCK TABLE public.webhook_dlq IN ACCESS EXCLUSIVE MODE")
+        evidence = read(any_deployment.access, OF_DATABASE, Settings(limits=Limits(lock_timeout_seconds=0.2)))
+    locked = {name for name, gap in evidence.gaps.items() if "locked by another session" in gap.reason}
+    assert locked == {"dlq_queue", "message_fates", "success_rate"}
+    assert evidence.gaps.keys() == locked
 
 
 def test_the_whole_transaction_is_short(any_deployment):
