@@ -30,7 +30,7 @@ class Commands:
     @property
     def parent(self) -> str:
         """The partitioned table's name."""
-        return quoted(f"{self.schema}.{self.table.name}")
+        return quoted(self.schema, self.table.name)
 
     def create(self, begin: datetime, end: datetime, held_by: Iterable[Partition] = ()) -> str:
         """Give a month its own partition.
@@ -59,9 +59,9 @@ class Commands:
         if fallback is not None:
             steps.append(f"ALTER TABLE {self.parent} DETACH PARTITION {_name(fallback)}")
         steps.append(making)
-        steps += [self._move(f"{one.schema}.{one.name}{DETACHED}", begin, end) for one in held]
+        steps += [self._move(one.schema, one.name + DETACHED, begin, end) for one in held]
         if fallback is not None:
-            steps.append(self._move(f"{fallback.schema}.{fallback.name}", begin, end))
+            steps.append(self._move(fallback.schema, fallback.name, begin, end))
             steps.append(f"ALTER TABLE {self.parent} ATTACH PARTITION {_name(fallback)} DEFAULT")
         return (
             f"{'; '.join(steps)}; COMMIT, {LIKE_THE_OTHERS}; then a partition for each other month that a "
@@ -138,11 +138,11 @@ class Commands:
         return name if name not in self.found.taken else f"{name}_new"
 
     def _of(self, name: str) -> str:
-        return quoted(f"{self.schema}.{name}")
+        return quoted(self.schema, name)
 
-    def _move(self, name: str, begin: datetime, end: datetime) -> str:
+    def _move(self, schema: str, name: str, begin: datetime, end: datetime) -> str:
         return (
-            f"WITH moved AS (DELETE FROM {quoted(name)} WHERE created_at >= '{begin.isoformat(' ')}' "
+            f"WITH moved AS (DELETE FROM {quoted(schema, name)} WHERE created_at >= '{begin.isoformat(' ')}' "
             f"AND created_at < '{end.isoformat(' ')}' RETURNING *) INSERT INTO {self.parent} SELECT * FROM moved"
         )
 
@@ -158,7 +158,7 @@ def months(year: int, number: int, zone: tzinfo) -> tuple[datetime, datetime]:
 
 
 def _name(one: Partition) -> str:
-    return quoted(f"{one.schema}.{one.name}")
+    return quoted(one.schema, one.name)
 
 
 def _bounds(begin: datetime, end: datetime) -> str:

@@ -58,7 +58,7 @@ def is_the_one_in_use(judge: Judge, table: EventsTable, found: Partitioning, set
             f"neither {SUCCESSOR} nor {EVENTS} has received a row for a day", "traffic, which shows where rows go"
         )
         return
-    old_name, new_name = (quoted(f"{settings.names.schema}.{name}") for name in (EVENTS, SUCCESSOR))
+    old_name, new_name = (quoted(settings.names.schema, name) for name in (EVENTS, SUCCESSOR))
     latest = f"latest row {ago(found.read_at, table.latest_row)}" if table.latest_row else "it has no row"
     judge.requires(
         used[0],

@@ -43,12 +43,11 @@ def listed(parts: Iterable[str], most: int = 10, separator: str = "; ") -> str:
     return separator.join(told if more <= 0 else [*told[:most], f"and {more} more"])
 
 
-def quoted(name: str) -> str:
-    """A name as SQL takes it, quoted where it needs to be; the parts of ``schema.table`` each by itself.
+def quoted(*names: str) -> str:
+    """A name as SQL takes it, quoted where it needs to be: of a role, or of a schema and a table.
 
     A keyword is taken as a name behind its schema only.
     """
     return ".".join(
-        part if PLAIN_IDENTIFIER.fullmatch(part) else '"' + part.replace('"', '""') + '"'
-        for part in name.split(".")
+        name if PLAIN_IDENTIFIER.fullmatch(name) else '"' + name.replace('"', '""') + '"' for name in names
     )
