@@ -89,6 +89,6 @@ def expect(outcomes: Mapping[str, Outcome], expected: Mapping[str, tuple[Status,
         for case, outcome in outcomes.items()
         if outcome.status is not Status.PASSED and case not in expected
     }
-    assert not unexpected
+    assert not unexpected, unexpected
     for case, (status, part) in expected.items():
         assert (outcomes[case].status, part in outcomes[case].reason) == (status, True), outcomes[case].reason
