@@ -101,7 +101,8 @@ def tell_of_no_error(judge: Judge, logs: FunctionLogs, settings: Settings) -> No
     further = logs.faults - sum(group.count for group in logs.groups) + sum(g.count for g in faults[SHOWN:])
     judge.requires(
         not further,
-        f"{counted(further, 'more entry', 'more entries')} of other fingerprints, of {logs.groups_total} in all",
+        f"{counted(further, 'more entry', 'more entries')}, rarer or earlier than those that were told apart "
+        f"({counted(logs.groups_total, 'fingerprint')} in all)",
         expected="no errors",
         advice="see to the most frequent ones first, then run the check again",
     )

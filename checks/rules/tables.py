@@ -18,9 +18,17 @@ from fixtures.catalogue import (
 from fixtures.contract import PERSONAL_COLUMNS, PUBLIC_ROLES, SERVICE_ROLE, TABLES
 
 OPEN_TO_ANYBODY = re.compile(
-    r"auth\.role\(\)\s*=\s*'(anon|authenticated)'|auth\.uid\(\)\s+is\s+not\s+null", re.IGNORECASE
+    r"auth\.role\(\)\s*=\s*'(anon|authenticated)'|auth\.uid\(\)\s+is\s+not\s+null"
+    r"|current_user\s*=[^'<>!]*'(anon|authenticated)'",
+    re.IGNORECASE,
 )
 """Policy expressions that are true for every row as soon as somebody is logged in, or not even that."""
+ASKS_WHO = re.compile(
+    r"\b(auth\.|current_setting|current_user|session_user|current_role|user\b|jwt|has_\w+_privilege|pg_has_role)"
+    r"|\w\s*\(|\bselect\b",
+    re.IGNORECASE,
+)
+"""What makes the answer depend on who asks, or may: functions and queries, which cannot be read from here."""
 
 
 def exists(judge: Judge, catalogue: Catalogue, table: str, schema: str) -> Relation | None:
@@ -126,17 +134,25 @@ def _what_lets_in(catalogue: Catalogue, relation: Relation, role: str) -> str | 
         return None
     if facts.superuser:
         return "it is a superuser"
-    privileges = relation.privileges[role]
-    if not (privileges.usage and privileges.select):
+    if not (relation.privileges[role].usage and relation.privileges[role].select):
         return None
     if not relation.row_security:
         return "it has the privilege, and row security is off"
     if facts.bypasses_row_security:
         return "it has the privilege, and it bypasses row security"
-    opening = next((policy for policy in relation.policies if _opens(policy, role)), None)
-    return f'policy "{opening.name}" shows it every row ({opening.expression})' if opening else None
+    openings = [policy for policy in relation.policies if _opens(policy, role)]
+    closed = any(policy.hides_all(role) for policy in relation.policies)
+    opening = openings[0] if openings and not closed else None
+    return f'policy "{opening.name}" shows it {_how_much(opening)} ({opening.expression})' if opening else None
 
 
 def _opens(policy: Policy, role: str) -> bool:
-    everything = policy.shows(role) or bool(OPEN_TO_ANYBODY.search(policy.expression or ""))
-    return policy.concerns(role) and policy.permissive and everything
+    """Whether it shows rows to whoever asks as this role: what does not ask who it is, asks nothing of anybody."""
+    expression = (policy.expression or "").strip("()").lower()
+    everybody = bool(expression) and expression != "false" and not ASKS_WHO.search(expression)
+    known = policy.shows(role) or bool(OPEN_TO_ANYBODY.search(expression))
+    return policy.concerns(role) and policy.permissive and (known or everybody)
+
+
+def _how_much(policy: Policy) -> str:
+    return "rows, whoever asks" if policy.by_row else "every row"

@@ -199,6 +199,17 @@ def test_a_server_that_never_answers_is_given_up_after_the_connect_timeout(any_d
         assert time.monotonic() - began < 6
 
 
+@pytest.mark.parametrize("given", ["0", "300", "-1"])
+def test_a_connection_string_cannot_make_the_suite_wait(given, any_deployment):
+    """Its timeout counts where it is the shorter one; to wait for ever is what libpq makes of zero."""
+    with proxy_to(any_deployment, deaf_after=0) as proxy:
+        url = Secret(conninfo.make_conninfo(through(any_deployment, proxy).reveal(), connect_timeout=given))
+        began = time.monotonic()
+        with pytest.raises(CouldNotLook, match="could not be reached"):
+            Database(url, Limits(connect_timeout_seconds=2))
+        assert time.monotonic() - began < 6
+
+
 def test_an_unreachable_database_is_said_once_and_named_by_the_others(any_deployment):
     """One case carries the reason; the others point to it instead of repeating it."""
     access = replace(

@@ -73,6 +73,25 @@ FAULTS = {
         "GRANT SELECT ON public.webhook_dlq TO anon; CREATE POLICY everybody ON public.webhook_dlq USING (true)",
         {DLQ: (Status.FAILED, 'role anon can read public.webhook_dlq: policy "everybody" shows it every row')},
     ),
+    "a policy that is always true": (
+        "GRANT SELECT ON public.webhook_dlq TO anon; CREATE POLICY sure ON public.webhook_dlq USING (1 = 1)",
+        {
+            DLQ: (
+                Status.FAILED,
+                'role anon can read public.webhook_dlq: policy "sure" shows it every row ((1 = 1))',
+            )
+        },
+    ),
+    "a policy that every row fulfils": (
+        "GRANT SELECT ON public.webhook_dlq TO anon;"
+        "CREATE POLICY any_row ON public.webhook_dlq USING (id IS NOT NULL)",
+        {DLQ: (Status.FAILED, 'policy "any_row" shows it rows, whoever asks ((id IS NOT NULL))')},
+    ),
+    "a policy that names the role": (
+        "GRANT SELECT ON public.webhook_dlq TO anon; CREATE POLICY named ON public.webhook_dlq "
+        "USING (current_user IN ('anon', 'authenticated'))",
+        {DLQ: (Status.FAILED, 'role anon can read public.webhook_dlq: policy "named"')},
+    ),
     "a policy for whoever is logged in": (
         "CREATE SCHEMA auth; CREATE FUNCTION auth.role() RETURNS text LANGUAGE sql AS $$SELECT 'anon'$$;"
         "GRANT SELECT ON public.webhook_dlq TO authenticated;"
@@ -127,6 +146,11 @@ ODD_BUT_HEALTHY = {
     "Supabase's usual policy for everybody who is service_role": "CREATE SCHEMA auth;"
     "CREATE FUNCTION auth.role() RETURNS text LANGUAGE sql AS $$SELECT 'anon'$$;"
     "CREATE POLICY service ON public.webhook_dlq USING (auth.role() = 'service_role')",
+    "a policy that another one takes back": "GRANT SELECT ON public.webhook_dlq TO anon;"
+    "CREATE POLICY everybody ON public.webhook_dlq USING (true);"
+    "CREATE POLICY nobody ON public.webhook_dlq AS RESTRICTIVE TO anon, authenticated USING (false)",
+    "a policy that shows nothing": "GRANT SELECT ON public.webhook_dlq TO anon;"
+    "CREATE POLICY nothing ON public.webhook_dlq USING (false)",
     "row security forced on the owner": "ALTER TABLE public.webhook_dlq FORCE ROW LEVEL SECURITY",
     "another table of the same name elsewhere": "CREATE SCHEMA archive;CREATE TABLE archive.webhook_dlq (id int)",
     "no role anon": "ALTER ROLE anon RENAME TO anonymous_visitor",

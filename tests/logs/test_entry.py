@@ -121,3 +121,26 @@ def test_any_object_gives_an_entry_or_no_time(fields: dict[str, Any]) -> None:
         return
     assert isinstance(found.text, str)
     assert isinstance(found.is_fault | found.is_undecided, bool)
+
+
+def test_bytes_that_are_no_utf8_hide_no_error() -> None:
+    """A name in another encoding, or cut in its middle, is replaced; what the line says counts."""
+    for name in (b"caf\xe9", b"x\xe2\x82"):
+        line = b'{"timestamp":"2026-01-31T12:00:00Z","level":"error","event":"' + name + b'"}'
+        assert entry_of(*parse(line)).is_fault
+    with pytest.raises(NotJsonError):
+        parse(b"\xff\xfe{")
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"level": "info", "severity": "ERROR"}, True),
+        ({"level": "", "severity": "fatal"}, True),
+        ({"level": 50.0}, True),
+        ({"level": 30.0}, False),
+        ({"level": "info", "severity": "WARNING"}, False),
+    ],
+)
+def test_of_two_levels_the_error_counts(fields: dict[str, Any], fault: bool) -> None:
+    assert entry(**fields).is_fault is fault
