@@ -51,6 +51,11 @@ FAULTS = {
         f"{recorded(50)}; {queued(correlation='unknown')}",
         "50 of 51 messages succeeded",
     ),
+    "only in the DLQ, with empty correlation ids": (
+        f"{recorded(50)}; UPDATE public.processed_webhook_messages SET correlation_id = '';"
+        + ";".join([queued(correlation="")] * 50),
+        "50 of 100 messages succeeded",
+    ),
     "given up in the DLQ": (f"{recorded(50)}; {queued('lost1', status='failed')}", "50 of 51 messages succeeded"),
     "processed is null": (
         f"{recorded(50)}; ALTER TABLE public.processed_webhook_messages ALTER COLUMN processed DROP NOT NULL;"

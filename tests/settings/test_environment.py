@@ -29,6 +29,11 @@ SENTENCES = [
     (DATABASE, "postgresql://u:p/planted@h/d", f"names a port that is none; {DSN_ESCAPED}"),
     (DATABASE, "postgresql://u:70000/planted", f"names a port that is none; {DSN_ESCAPED}"),
     (DATABASE, "postgresql://u:1/planted@h/d", f"names a database with @ in it; {DSN_ESCAPED}"),
+    (
+        DATABASE,
+        "postgresql://u:p@h/d?sslmode=planted",
+        "names an sslmode that is none; expected one of disable, allow, prefer, require, verify-ca, verify-full",
+    ),
     (DATABASE, "postgresql://planted/d\n", f"has white space around it or a control character in it; {DSN}"),
     ("EASYMO_BASE_URL", "planted.example", f"does not begin with http:// or https://; {URL}"),
     ("EASYMO_BASE_URL", "ftp://planted", f"does not begin with http:// or https://; {URL}"),
