@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from checks.judge import Cell, Judge
 from checks.rules.words import ago, clock, counted, duration, listed
-from fixtures.queue import MOST_SERVICES, STATUSES, DlqQueue, Trouble
+from fixtures.grouping import MOST_SERVICES
+from fixtures.queue import STATUSES, DlqQueue, Trouble
 from fixtures.settings.model import Settings
 
 WHY = "each entry is a customer's message that nobody has answered"

@@ -8,7 +8,7 @@ from checks.judge import Cell, Judge
 from checks.rules.success import percent
 from checks.rules.words import clock, counted, listed
 from fixtures.accepted import MINUTE, AcceptedMessages
-from fixtures.queue import MOST_SERVICES
+from fixtures.grouping import MOST_SERVICES
 from fixtures.reconciliation import EXAMINED, REPROCESSED, WAITING, Fate, MessageFates
 from fixtures.settings.model import Settings
 from reports.outcome import Gap, Status
