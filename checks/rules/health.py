@@ -97,6 +97,7 @@ def is_healthy(judge: Judge, evidence: FunctionHealth, function: str, settings: 
     _says_healthy(judge, health, answer)
     _depends_on_nothing_down(judge, health, settings)
     _is_fresh(judge, health, settings)
+    _is_not_ahead(judge, health, settings)
 
 
 def _only_tells(judge: Judge, health: Health) -> None:
@@ -158,7 +159,7 @@ def _says_healthy(judge: Judge, health: Health, answer: Answer) -> None:
 
 def _depends_on_nothing_down(judge: Judge, health: Health, settings: Settings) -> None:
     for entry in health.down:
-        name = entry.partition(":")[0]
+        name = entry.partition(": ")[0]
         excused = name in settings.health.may_be_down or name.partition(".")[2] in settings.health.may_be_down
         if excused:
             judge.finds(f"{health.function} names {entry}, which health.may_be_down excuses")
@@ -191,6 +192,18 @@ def _is_fresh(judge: Judge, health: Health, settings: Settings) -> None:
         expected=f"an answer made now, or at most {oldest:g} s ago",
         why="a cache answers for the function, and goes on saying healthy when it is not",
         advice="send `Cache-Control: no-store` with health answers; check the clock of this machine",
+    )
+
+
+def _is_not_ahead(judge: Judge, health: Health, settings: Settings) -> None:
+    tolerance = settings.windows.clock_tolerance_seconds
+    age = health.stale_seconds
+    judge.requires(
+        age is None or -age <= tolerance,
+        f"two health answers of {health.function} bring the same timestamp, {-(age or 0):.0f} s in the future",
+        expected=f"an answer made now, at most {tolerance:g} s ahead of the clock of this machine",
+        why="such a timestamp would hide for as long that a cache answers for the function",
+        advice="take the time from the function's clock when it answers; check the clock of this machine",
     )
 
 

@@ -89,6 +89,42 @@ ILL: Mapping[str, tuple[str, Behaviour, str]] = {
         saying(CORE, microservices={"wa-webhook-jobs": False, "wa-webhook-mobility": True}),
         "microservices.wa-webhook-jobs: false",
     ),
+    "error with its reason": (
+        CORE,
+        saying(CORE, checks={"database": "error: connection refused"}),
+        "checks.database: error: connection refused",
+    ),
+    "phrase": (
+        CORE,
+        saying(CORE, checks={"database": "Connection refused"}),
+        "checks.database: Connection refused",
+    ),
+    "down for a while": (
+        CORE,
+        saying(CORE, checks={"cache": "down since 10:00"}),
+        "checks.cache: down since 10:00",
+    ),
+    "switch that is false": (
+        CORE,
+        saying(CORE, checks={"database": {"connected": False, "latency_ms": 3}}),
+        "names a dependency as down: checks.database: connected is false",
+    ),
+    "list": (
+        CORE,
+        saying(CORE, checks=[{"name": "cache", "status": "ok"}, {"name": "database", "status": "down"}]),
+        "names a dependency as down: checks.database: down",
+    ),
+    "list in an object": (
+        CORE,
+        saying(CORE, checks={"database:connections": [{"status": "pass"}, {"status": "fail"}]}),
+        "checks.database:connections: fail",
+    ),
+    "list without names": (CORE, saying(CORE, services=[{"ok": False}]), "services.1: ok is false"),
+    "stale in seconds": (CORE, saying(CORE, timestamp=1_700_000_000), "bring the same timestamp, "),
+    "stale in milliseconds": (CORE, saying(CORE, timestamp=1_700_000_000_000), "bring the same timestamp, "),
+    "stale in digits": (CORE, saying(CORE, timestamp="1700000000"), "bring the same timestamp, "),
+    "in the future": (CORE, saying(CORE, timestamp="2130-01-01T00:00:00Z"), " s in the future"),
+    "in the future in milliseconds": (CORE, saying(CORE, timestamp=5_000_000_000_000), " s in the future"),
     "stale": (
         CORE,
         saying(CORE, timestamp=(datetime.now(UTC) - timedelta(hours=2)).isoformat()),
@@ -105,6 +141,39 @@ def test_ill_function_fails_step_5_only(server: Server, function: str, behaviour
     assert found.pop(function) is Status.FAILED
     assert found in ({}, {STEP_OF[function]: Status.UNPROVEN})
     assert words in judged[function].reason
+
+
+def now() -> float:
+    return datetime.now(UTC).timestamp()
+
+
+ODD: Mapping[str, Callable[[], dict[str, Any]]] = {
+    "words behind ok": lambda: {"checks": {"database": "ok (12 ms)"}},
+    "figures beside a switch": lambda: {"checks": {"database": {"connected": True, "latency_ms": 3}}},
+    "figure": lambda: {"checks": {"latency": 12, "queue": 0}},
+    "figures of errors": lambda: {
+        "checks": {"a": "error: 0", "b": "errors: 3", "c": "error rate 0.1 %", "d": "failed: 0"}
+    },
+    "a setting": lambda: {"checks": {"database": "timeout: 30 s", "cache": {"timeout": "timeout (5 s)"}}},
+    "no error": lambda: {"checks": {"database": {"status": "ok", "error": None}, "cache": "error: none"}},
+    "unknown words": lambda: {"checks": {"database": "warm", "cache": "not configured", "jobs": "disabled"}},
+    "zero and nothing": lambda: {"checks": {"database": {"available": 0}, "cache": None, "jobs": ""}},
+    "list of those that are up": lambda: {"checks": [{"name": "database", "status": "up"}, "cache", None, 3]},
+    "no groups": lambda: {"checks": "all of them", "services": 3, "dependencies": None, "microservices": True},
+    "seconds": lambda: {"timestamp": int(now())},
+    "fractions of seconds": lambda: {"timestamp": now()},
+    "milliseconds": lambda: {"timestamp": int(now() * 1000)},
+    "a clock that is ahead by less than a minute": lambda: {"timestamp": int(now() + 30)},
+    "a number that is no time": lambda: {"timestamp": 86400},
+    "a number beyond all times": lambda: {"timestamp": 10**40},
+    "no time at all": lambda: {"timestamp": True},
+}
+"""What a healthy function may say of itself."""
+
+
+@pytest.mark.parametrize("changes", ODD.values(), ids=ODD)
+def test_odd_but_healthy_function_passes(server: Server, changes: Callable[[], dict[str, Any]]) -> None:
+    assert not_passed(judge(server, saying(CORE, **changes()))) == {}
 
 
 ABSENT: Mapping[str, tuple[Behaviour, str]] = {
