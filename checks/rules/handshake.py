@@ -6,7 +6,7 @@ from checks.judge import Judge
 from checks.rules.signatures import LOOK_AT_THE_FUNCTION, could_look
 from fixtures.webhooks.gateway import gateway_error
 from fixtures.webhooks.handshake import GREETINGS
-from fixtures.webhooks.model import Attempt, Greeting, Handshakes, ProcessorProbes
+from fixtures.webhooks.model import Answer, Attempt, Greeting, Handshakes, ProcessorProbes
 from fixtures.webhooks.processor import BEARERS, REFUSALS
 from reports.outcome import CouldNotLook
 
@@ -65,15 +65,19 @@ def _echoes(judge: Judge, webhook: str, greeting: Greeting) -> None:
         f"with `supabase functions deploy {webhook} --no-verify-jwt`",
     ):
         return
-    around = " with something around it" if greeting.contained else f": {answer.body[:60]!r}"
     judge.requires(
         greeting.echoed,
-        f"{webhook} did not answer a {greeting.attempt.what} with exactly the challenge"
-        + (around if greeting.contained or answer.body else ": its answer is empty"),
+        f"the answer of {webhook} to a {greeting.attempt.what} {_not_the_challenge(greeting, answer)}",
         expected="the challenge alone as the body: no quotes, no line break, no JSON",
         why=why,
         advice='answer with `new Response(challenge, { status: 200, headers: { "Content-Type": "text/plain" } })`',
     )
+
+
+def _not_the_challenge(greeting: Greeting, answer: Answer) -> str:
+    if greeting.contained:
+        return "has more in it than the challenge"
+    return f"is not the challenge but {answer.body[:60]!r}" if answer.body else "is empty"
 
 
 def _refuses(judge: Judge, webhook: str, greeting: Greeting) -> None:

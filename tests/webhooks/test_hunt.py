@@ -59,6 +59,16 @@ def test_wrong_signatures_are_shown(server: Server) -> None:
     assert re.search("x-hub-signature-256: sha256=[0-9a-f]{64}", found.curl)
 
 
+def test_command_declares_no_body_where_the_request_declared_none(server: Server) -> None:
+    found = probe(server, VICES["lets-in-what-has-no-type"].make(), "base64-signature").attempts[0]
+    assert " -H content-type: --data-binary " in found.curl
+
+
+def test_signature_header_without_a_value_is_shown_so_that_it_is_sent(server: Server) -> None:
+    found = probe(server, VICES["open-to-a-header-without-a-value"].make(), "blank-signature").attempts[0]
+    assert " -H 'x-hub-signature-256;' --data-binary " in found.curl
+
+
 @pytest.mark.parametrize(("header", "value"), [("x-envoy-internal", "1"), ("x-hub-signature-verified", "true")])
 def test_one_header_of_many_is_named(server: Server, header: str, value: str) -> None:
     kind = "internal-headers" if header == "x-envoy-internal" else "debug-headers"

@@ -73,7 +73,7 @@ def test_no_secret_and_no_right_signature_is_left_anywhere(server: Server, tmp_p
     [
         (("--probe-requests", "many"), "'many' is no whole number from 0 to 9999999999"),
         (("--probe-seed", "-1"), "'-1' is no whole number from 0 to 9999999999"),
-        (("--probe-requests", "12"), "(or --probe-requests) is 12; expected at least 35"),
+        (("--probe-requests", "12"), "(or --probe-requests) is 12; expected at least 37"),
     ],
 )
 def test_bad_option_is_a_usage_error(tmp_path: Path, arguments: tuple[str, ...], sentence: str) -> None:

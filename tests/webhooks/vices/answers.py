@@ -27,6 +27,7 @@ GATEWAY_WORDS = "the 401 comes from Supabase's gateway"
         "extra-parameters": "answered 401",
         "wrong-token": "Supabase's gateway refused",
         "no-token": "Supabase's gateway refused",
+        "empty-token": "Supabase's gateway refused",
     }
 )
 def gateway_refuses_everything(arrival: Arrival) -> Response | None:
@@ -57,6 +58,12 @@ def tells_the_expected_signature(arrival: Arrival) -> Response | None:
     ):
         return None
     return answer(401, {"error": "Invalid signature", "expected": arrival.right})
+
+
+@vice({"extended": "gives away the right signature for the body it was sent"})
+def tells_the_expected_signature_in_capitals(arrival: Arrival) -> Response | None:
+    told = tells_the_expected_signature(arrival)
+    return told and answer(401, {"error": "Invalid signature", "expected": arrival.right.upper()})
 
 
 @vice({"no-json": "gives away the app secret"})

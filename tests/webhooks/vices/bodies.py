@@ -48,7 +48,7 @@ def parses_before_it_verifies(arrival: Arrival) -> Response | None:
     return None
 
 
-@vice({"no-json": "answered 400 to a forged request (no JSON, wrong secret)"})
+@vice({"no-json": "answered 400 to a forged request (no JSON, with a hash of it that takes no secret)"})
 def looks_for_an_object_first(arrival: Arrival) -> Response | None:
     if not arrival.is_delivery or arrival.body[:1] in (b"{", b"[", b"\n", b" ", b"\t", b"\r"):
         return None

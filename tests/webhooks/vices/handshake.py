@@ -10,7 +10,7 @@ def challenge_of(arrival: Arrival) -> bytes:
     return dict(arrival.query).get("hub.challenge", "").encode()
 
 
-@vice(all_of(("wrong-token", "no-token"), "answered 200 and echoed the challenge to a handshake"))
+@vice(all_of(("wrong-token", "no-token", "empty-token"), "answered 200 and echoed the challenge to a handshake"))
 def echoes_to_anybody(arrival: Arrival) -> Response | None:
     return Response(200, challenge_of(arrival)) if arrival.is_handshake else None
 
@@ -21,6 +21,12 @@ def echoes_without_a_token(arrival: Arrival) -> Response | None:
     return Response(200, challenge_of(arrival)) if missing else None
 
 
+@vice({"empty-token": "answered 200 and echoed the challenge to a handshake with an empty token"})
+def echoes_to_an_empty_token(arrival: Arrival) -> Response | None:
+    empty = arrival.is_handshake and dict(arrival.query).get("hub.verify_token") == ""
+    return Response(200, challenge_of(arrival)) if empty else None
+
+
 @vice({"wrong-token": "answered 200 and echoed the challenge to a handshake with a wrong token"})
 def compares_the_beginning_of_the_token(arrival: Arrival) -> Response | None:
     given = dict(arrival.query).get("hub.verify_token", "")
@@ -28,7 +34,7 @@ def compares_the_beginning_of_the_token(arrival: Arrival) -> Response | None:
     return Response(200, challenge_of(arrival)) if begins else None
 
 
-@vice(all_of(("wrong-token", "no-token"), "answered 200 to a handshake"))
+@vice(all_of(("wrong-token", "no-token", "empty-token"), "answered 200 to a handshake"))
 def refuses_the_handshake_with_200(arrival: Arrival) -> Response | None:
     refused = arrival.is_handshake and honest(arrival).status == 403
     return answer(200, {"error": "Forbidden"}) if refused else None
@@ -39,13 +45,13 @@ def crashes_without_a_token(arrival: Arrival) -> Response | None:
     return CRASH if arrival.is_handshake and "hub.verify_token" not in dict(arrival.query) else None
 
 
-@vice(all_of(("right-token", "extra-parameters"), "exactly the challenge with something around it"))
+@vice(all_of(("right-token", "extra-parameters"), " has more in it than the challenge"))
 def wraps_the_challenge_in_json(arrival: Arrival) -> Response | None:
     right = arrival.is_handshake and honest(arrival).status == 200
     return answer(200, {"challenge": challenge_of(arrival).decode()}) if right else None
 
 
-@vice(all_of(("right-token", "extra-parameters"), "its answer is empty"))
+@vice(all_of(("right-token", "extra-parameters"), " is empty"))
 def answers_the_handshake_with_nothing(arrival: Arrival) -> Response | None:
     return Response(200) if arrival.is_handshake and honest(arrival).status == 200 else None
 
@@ -60,7 +66,7 @@ def crashes_on_another_mode(arrival: Arrival) -> Response | None:
     return CRASH if arrival.is_handshake and dict(arrival.query).get("hub.mode") != "subscribe" else None
 
 
-@vice(all_of(("wrong-token", "no-token"), "gives away the verify token"))
+@vice(all_of(("wrong-token", "no-token", "empty-token"), "gives away the verify token"))
 def tells_the_expected_token(arrival: Arrival) -> Response | None:
     refused = arrival.is_handshake and ("hub.mode", "subscribe") in arrival.query and honest(arrival).status == 403
     wrong = refused and len([name for name, _ in arrival.query if name == "hub.verify_token"]) < 2

@@ -54,10 +54,21 @@ def crashes_on_a_parameter(arrival: Arrival) -> Response | None:
     return CRASH if arrival.is_delivery and ("debug", "1") in arrival.query else None
 
 
-@vice({"no-json": "answered 415 to a forged request (no JSON, wrong secret)"})
+@vice(all_of(("no-json", "other-algorithm", "base64-signature"), "answered 415 to a forged request ("))
 def looks_at_the_type_first(arrival: Arrival) -> Response | None:
     other = arrival.is_delivery and arrival.header("content-type") != "application/json"
     return answer(415, {"error": "Unsupported Media Type"}) if other else None
+
+
+@vice({"other-algorithm": "wrong secret, declared as a form)"})
+def lets_forms_in(arrival: Arrival) -> Response | None:
+    form = arrival.header("content-type") == "application/x-www-form-urlencoded"
+    return OK if arrival.is_delivery and form else None
+
+
+@vice({"base64-signature": "wrong secret, without a content-type)"})
+def lets_in_what_has_no_type(arrival: Arrival) -> Response | None:
+    return OK if arrival.is_delivery and arrival.header("content-type") is None else None
 
 
 @vice(all_of(TRUST, "claims of trust together"))

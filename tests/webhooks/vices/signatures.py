@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import re
 
 from tests.webhooks.server import Arrival, Response, answer, sign
@@ -28,6 +30,28 @@ def crashes_without_header(arrival: Arrival) -> Response | None:
 @vice({"no-signature": "answered 400"}, "wrong-secret-sha1", *TRUST)
 def bad_request_without_header(arrival: Arrival) -> Response | None:
     return answer(400, {"error": "Bad Request"}) if arrival.is_delivery and arrival.signature is None else None
+
+
+@vice({"blank-signature": "answered 200 to a forged request (a signature header without a value)"})
+def open_to_a_header_without_a_value(arrival: Arrival) -> Response | None:
+    return OK if arrival.is_delivery and arrival.signature == "" else None
+
+
+@vice({"wrong-secret": "answered 200 to a forged request (signed with the wrong secret 'undefined')"}, *TRUST)
+def verifies_with_the_word_undefined(arrival: Arrival) -> Response | None:
+    return OK if arrival.is_delivery and arrival.signature == sign(arrival.body, "undefined") else None
+
+
+@vice({"no-json": "answered 200 to a forged request (no JSON, with a hash of it that takes no secret)"})
+def verifies_without_any_key(arrival: Arrival) -> Response | None:
+    unkeyed = "sha256=" + hashlib.sha256(arrival.body).hexdigest()
+    return OK if arrival.is_delivery and arrival.signature == unkeyed else None
+
+
+@vice({"wrong-secret-sha1": "answered 200 to a forged request (the legacy header, signed with an empty secret)"})
+def verifies_the_legacy_header_with_an_empty_secret(arrival: Arrival) -> Response | None:
+    unkeyed = "sha1=" + hmac.new(b"", arrival.body, hashlib.sha1).hexdigest()
+    return OK if arrival.is_delivery and arrival.header("x-hub-signature") == unkeyed else None
 
 
 @vice({"empty-signature": "answered 200 to a forged request (an empty signature)"})
@@ -66,7 +90,7 @@ def compares_nothing(arrival: Arrival) -> Response | None:
     return OK if arrival.is_delivery and re.fullmatch("sha256=[0-9a-f]{64}", arrival.signature or "") else None
 
 
-@vice({"wrong-secret-sha1": "answered 200 to a forged request (the legacy header, signed with a wrong secret)"})
+@vice({"wrong-secret-sha1": "answered 200 to a forged request (the legacy header, signed with an empty secret)"})
 def trusts_the_legacy_header(arrival: Arrival) -> Response | None:
     return OK if arrival.is_delivery and arrival.header("x-hub-signature") and not arrival.signature else None
 
@@ -133,7 +157,7 @@ def compares_eight_digits(arrival: Arrival) -> Response | None:
     return OK if arrival.is_delivery and (arrival.signature or "")[:15] == arrival.right[:15] else None
 
 
-@vice({"other-algorithm": "answered 200 to a forged request (another algorithm named, wrong secret)"})
+@vice({"other-algorithm": "200 to a forged request (another algorithm named, wrong secret, declared as a form)"})
 def knows_one_algorithm_only(arrival: Arrival) -> Response | None:
     name, found, _ = (arrival.signature or "").partition("=")
     return OK if arrival.is_delivery and found and name.isalnum() and name != "sha256" and len(name) > 3 else None
@@ -145,7 +169,7 @@ def crashes_on_another_algorithm(arrival: Arrival) -> Response | None:
     return CRASH if arrival.is_delivery and found and name != "sha256" else None
 
 
-@vice({"base64-signature": "answered 200 to a forged request (a digest in base64, wrong secret)"})
+@vice({"base64-signature": "200 to a forged request (a digest in base64, wrong secret, without a content-type)"})
 def decodes_base64_to_nothing(arrival: Arrival) -> Response | None:
     return OK if arrival.is_delivery and re.fullmatch("sha256=.{43}=", arrival.signature or "") else None
 
