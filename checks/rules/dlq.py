@@ -18,6 +18,8 @@ LOOK = (
 )
 ANSWER_WITHIN = timedelta(seconds=90)
 """An answer this soon after a ``triggered`` row is taken for the answer to it: pg_net keeps no address."""
+A_PASS_TAKES = timedelta(seconds=150)
+"""The longest that an edge function may run: a pass that was triggered earlier is over."""
 
 
 def nothing_is_dated_in_the_future(
@@ -54,7 +56,25 @@ def latest_pass_succeeded(judge: Judge, ended: Pass, now: datetime) -> None:
         why=WHY,
         advice=LOOK,
     )
+    _entries_were_served(judge, ended, at)
+    judge.finds(
+        f"latest completed pass {ago(now, ended.processed_at or now)}: "
+        f"{_count(ended.entries_processed)} processed, {_count(ended.entries_failed)} failed"
+    )
+
+
+def _entries_were_served(judge: Judge, ended: Pass, at: str) -> None:
+    counts = (ended.entries_processed, ended.entries_failed)
+    judge.requires(
+        not any(count is not None and count < 0 for count in counts),
+        f"{at} counts {_count(counts[0])} processed and {_count(counts[1])} failed entries",
+        expected="no count below zero",
+        why="what the processor says of its work cannot be trusted",
+        advice="look at how the dlq-processor counts the entries that it writes to dlq_processing_log",
+    )
     failed = "the only entry" if ended.entries_failed == 1 else f"all {ended.entries_failed} entries"
+    if ended.entries_processed is None:
+        failed = f"none is counted as processed, and {counted(ended.entries_failed or 0, 'entry', 'entries')}"
     judge.requires(
         not _all_failed(ended),
         f"{failed} of {at} failed",
@@ -62,15 +82,16 @@ def latest_pass_succeeded(judge: Judge, ended: Pass, now: datetime) -> None:
         why=WHY,
         advice=LOOK,
     )
-    judge.finds(
-        f"latest completed pass {ago(now, ended.processed_at or now)}: "
-        f"{ended.entries_processed or 0} processed, {ended.entries_failed or 0} failed"
-    )
+
+
+def _count(number: int | None) -> str:
+    return "an unknown number" if number is None else str(number)
 
 
 def _all_failed(ended: Pass) -> bool:
     """Whether nothing was served, be the failed entries counted among the processed ones or beside them."""
-    return bool(ended.entries_failed) and (ended.entries_processed or 0) in (0, ended.entries_failed)
+    failed = ended.entries_failed or 0
+    return failed > 0 and (ended.entries_processed or 0) in (0, failed)
 
 
 def completed_in_time(
@@ -84,6 +105,7 @@ def completed_in_time(
     if ended is not None:
         latest_pass_succeeded(judge, ended, now)
         if (ended.processed_at or now) >= since:
+            _later_calls_were_answered_well(judge, ended, rows, passes, now)
             return
     triggered = [row for row in rows if row.status == TRIGGERED and (row.processed_at or now) >= since]
     if triggered and _answers_decide(judge, triggered, passes, now):
@@ -94,7 +116,7 @@ def completed_in_time(
             f"no pass since the deployment at {clock(deployed)}; first run due at {clock(due)}", "--wait 6m"
         )
         return
-    if triggered:
+    if triggered and ended is None:
         unseen = (
             f", and the answers cannot be seen: {passes.answers_unreadable}" if passes.answers_unreadable else ""
         )
@@ -104,10 +126,13 @@ def completed_in_time(
             "a completed row in dlq_processing_log, or the answers in net._http_response",
         )
         return
-    _silence(judge, ended, passes, now, silent)
+    _silence(judge, ended, passes, now, settings)
+    if triggered:
+        judge.finds(f"the schedule fired {counted(len(triggered), 'time')} since {clock(since)}")
 
 
-def _silence(judge: Judge, ended: Pass | None, passes: DlqPasses, now: datetime, silent: timedelta) -> None:
+def _silence(judge: Judge, ended: Pass | None, passes: DlqPasses, now: datetime, settings: Settings) -> None:
+    silent = timedelta(seconds=settings.thresholds.dlq_silent_seconds)
     minutes = f"{silent.total_seconds() / 60:g} min"
     scheduled_since = _first_seen(passes)
     if ended is None and (scheduled_since is None or now - scheduled_since < silent):
@@ -133,24 +158,74 @@ def _first_seen(passes: DlqPasses) -> datetime | None:
     return min((at for at in seen if at is not None), default=None)
 
 
+def _later_calls_were_answered_well(
+    judge: Judge, ended: Pass, rows: tuple[Pass, ...], passes: DlqPasses, now: datetime
+) -> None:
+    """Require that no call after the latest pass that ended was refused: a good pass must not hide it.
+
+    A pass that may still be under way is left out, and so is one around which answers contradict each other.
+    """
+    over = [
+        row
+        for row in rows
+        if row.status == TRIGGERED
+        and row.processed_at is not None
+        and (ended.processed_at or now) < row.processed_at < now - A_PASS_TAKES
+    ]
+    calls = _answered(over, passes)
+    if calls and not any(answer.good for answer in calls[0]):
+        _was_answered_badly(judge, over, calls, now)
+
+
 def _answers_decide(judge: Judge, triggered: list[Pass], passes: DlqPasses, now: datetime) -> bool:
-    """Judge passes that were only triggered by the HTTP answers shortly after; say whether they decide."""
-    answers = [answer for row in triggered for answer in passes.answers if _answers(answer, row)]
-    if not answers:
+    """Judge passes that were only triggered by the answers to the latest call; say whether they decide."""
+    calls = _answered(triggered, passes)
+    if not calls:
         return False
-    newest = max(answers, key=lambda answer: answer.created)
-    kinds = ", ".join(sorted({answer.in_words for answer in answers if not answer.good}))
-    good = any(answer.good for answer in answers)
+    newest = calls[0][0]
+    # Until its time is over, what came may be another caller's: then the call before says whether there are any.
+    doubtful = calls[: 1 if now - newest.created > ANSWER_WITHIN else 2]
+    if any(_contradict(answers) for answers in doubtful):
+        judge.cannot_tell(
+            f"the schedule fired {counted(len(triggered), 'time')} and no completed pass is recorded, while the "
+            f"answers that followed contradict each other ({_kinds(doubtful)}), and pg_net keeps no address: some "
+            "of them are answers to other calls",
+            "a completed row in dlq_processing_log; the dlq-processor's logs (Supabase dashboard, Edge Functions)",
+        )
+    elif newest.good:
+        judge.requires(True, "")
+        judge.finds(f"no completed row, but the processor answered {newest.in_words} {ago(now, newest.created)}")
+    else:
+        _was_answered_badly(judge, triggered, calls, now)
+    return True
+
+
+def _was_answered_badly(judge: Judge, triggered: list[Pass], calls: list[list[Answer]], now: datetime) -> None:
+    """Say that the latest call was answered with errors only, and when one was last answered well."""
+    good = next((answer for answers in calls for answer in answers if answer.good), None)
+    before = f"; the last good answer came {ago(now, good.created)}" if good else ""
     judge.requires(
-        good,
-        f"the schedule fired {counted(len(triggered), 'time')}, but the processor answered {kinds}",
+        False,
+        f"the schedule fired {counted(len(triggered), 'time')}, but the processor answered "
+        f"{_kinds(calls[:1])}, at last {ago(now, calls[0][0].created)}{before}",
         expected="HTTP 200 from the dlq-processor, and a completed row",
         why=WHY,
         advice="check the service role key and the URL that process_dlq_entries() uses. " + LOOK,
     )
-    if good:
-        judge.finds(f"no completed row, but the processor answered {newest.in_words} {ago(now, newest.created)}")
-    return True
+
+
+def _answered(triggered: list[Pass], passes: DlqPasses) -> list[list[Answer]]:
+    """What came shortly after each triggered row, newest first, without the rows that nothing came after."""
+    calls = ([answer for answer in passes.answers if _answers(answer, row)] for row in triggered)
+    return [answers for answers in calls if answers]
+
+
+def _contradict(answers: list[Answer]) -> bool:
+    return len({answer.good for answer in answers}) > 1
+
+
+def _kinds(calls: list[list[Answer]]) -> str:
+    return ", ".join(sorted({answer.in_words for answers in calls for answer in answers}))
 
 
 def _answers(answer: Answer, row: Pass) -> bool:

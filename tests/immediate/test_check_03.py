@@ -11,34 +11,43 @@ from tests.immediate.conftest import deployed
 
 PASS = "check-03[first_dlq_processing_ran]"
 
-NO_COMPLETED = (
-    "DELETE FROM public.dlq_processing_log "
-    "WHERE status <> 'triggered' AND processed_at > now() - interval '20 minutes'"
-)
+NO_ROWS = "DELETE FROM public.dlq_processing_log WHERE processed_at > now() - interval '20 minutes'"
 NO_ANSWERS = "DELETE FROM net._http_response"
 SET = "UPDATE public.dlq_processing_log SET"
 LATEST = (
     "WHERE id = (SELECT id FROM public.dlq_processing_log WHERE status = 'completed' "
     "ORDER BY processed_at DESC LIMIT 1)"
 )
-TRIGGERED = (
+ROW = (
     "INSERT INTO public.dlq_processing_log (processed_at, status, entries_processed, entries_failed) "
-    "VALUES (now() - interval '2 minutes', 'triggered', 0, 0)"
+    "VALUES (now() - interval '{minutes} minutes', '{status}', 0, 0)"
 )
 ANSWER = (
-    "INSERT INTO net._http_response (id, status_code, timed_out, error_msg, created) "
-    "VALUES (-1, {status}, {timed_out}, {error}, now() - interval '2 minutes' + interval '3 seconds')"
+    "INSERT INTO net._http_response (id, status_code, timed_out, error_msg, created) VALUES "
+    "(-1, {status}, {timed_out}, {error}, now() - interval '{minutes} minutes' + interval '{seconds} seconds')"
 )
 
 
-def answer(status: str = "NULL", timed_out: str = "false", error: str = "NULL") -> str:
-    """SQL that records one answer, shortly after the triggered row."""
-    return ANSWER.format(status=status, timed_out=timed_out, error=error)
+def triggered(minutes: int) -> str:
+    """SQL that records that the schedule fired, so many minutes ago."""
+    return ROW.format(minutes=minutes, status="triggered")
+
+
+def completed(minutes: int) -> str:
+    """SQL that records a pass that came to a good end, so many minutes ago."""
+    return ROW.format(minutes=minutes, status="completed")
+
+
+def answer(
+    status: str = "NULL", timed_out: str = "false", error: str = "NULL", minutes: int = 2, seconds: int = 3
+) -> str:
+    """SQL that records one answer, shortly after the row that was triggered so many minutes ago."""
+    return ANSWER.format(status=status, timed_out=timed_out, error=error, minutes=minutes, seconds=seconds)
 
 
 def only_triggered(*more: str) -> str:
-    """SQL that leaves triggered rows only, and what else is given."""
-    return "; ".join([NO_COMPLETED, NO_ANSWERS, TRIGGERED, *more])
+    """SQL that leaves triggered rows only, one of them two minutes ago, and what else is given."""
+    return "; ".join([NO_ROWS, NO_ANSWERS, triggered(2), *more])
 
 
 FAULTS = {
@@ -54,9 +63,41 @@ FAULTS = {
         only_triggered(answer(error="'Could not resolve host'")),
         (Status.FAILED, "but the processor answered Could not resolve host"),
     ),
-    "only triggered rows and no answers": (
+    "triggered rows go on, and no pass ends any more": (
         only_triggered(),
+        (Status.FAILED, "no pass of the DLQ processor completed within 15 min: the last one ended"),
+    ),
+    "only triggered rows, ever, and no answers": (
+        f"{only_triggered()}; DELETE FROM public.dlq_processing_log WHERE status <> 'triggered'",
         (Status.UNPROVEN, "but no completed pass is recorded"),
+    ),
+    "the latest answers are errors": (
+        only_triggered(triggered(7), answer("200", minutes=7), answer("500")),
+        (
+            Status.FAILED,
+            "but the processor answered HTTP 500, at last 1 min 5",
+        ),
+    ),
+    "the calls after the last completed pass are refused": (
+        "DELETE FROM public.dlq_processing_log WHERE processed_at > now() - interval '10 minutes';"
+        f"{NO_ANSWERS};{triggered(8)};{answer('401', minutes=8)};{triggered(4)};{answer('401', minutes=4)};"
+        + completed(9),
+        (Status.FAILED, "the schedule fired 2 times, but the processor answered HTTP 401, at last 3 min 5"),
+    ),
+    "refused, while calls of others are answered well": (
+        only_triggered(answer("401"), answer("200", seconds=30)),
+        (Status.UNPROVEN, "contradict each other (HTTP 200, HTTP 401), and pg_net keeps no address"),
+    ),
+    "another's good answer came first, as errors came with the call before": (
+        only_triggered(
+            "DELETE FROM public.dlq_processing_log WHERE processed_at > now() - interval '4 minutes'",
+            triggered(7),
+            answer("401", minutes=7),
+            answer("200", minutes=7, seconds=30),
+            triggered(1),
+            answer("200", minutes=1),
+        ),
+        (Status.UNPROVEN, "contradict each other (HTTP 200, HTTP 401), and pg_net keeps no address"),
     ),
     "the last pass failed": (
         f"{SET} status = 'failed', error_message = 'no database' {LATEST}",
@@ -82,7 +123,11 @@ FAULTS = {
     "a null is not a zero: nothing counted as processed": (
         "ALTER TABLE public.dlq_processing_log ALTER COLUMN entries_processed DROP NOT NULL;"
         f"{SET} entries_processed = NULL, entries_failed = 3 {LATEST}",
-        (Status.FAILED, "all 3 entries of the pass at"),
+        (Status.FAILED, "none is counted as processed, and 3 entries of the pass at"),
+    ),
+    "counts below zero": (
+        f"{SET} entries_processed = -4, entries_failed = 1 {LATEST}",
+        (Status.FAILED, "counts -4 processed and 1 failed entries"),
     ),
     "rows dated in the future": (
         "INSERT INTO public.dlq_processing_log (processed_at, status, entries_processed, entries_failed) "
@@ -104,8 +149,7 @@ FAULTS = {
         (Status.UNPROVEN, "EASYMO_DEPLOYED_AT, or --wait 6m"),
     ),
     "a status that is no end": (
-        f"{NO_ANSWERS}; {SET} status = 'started' "
-        "WHERE status = 'completed' AND processed_at > now() - interval '20 minutes'",
+        f"{NO_ANSWERS}; {SET} status = 'started' WHERE status = 'completed'",
         (Status.UNPROVEN, "but no completed pass is recorded"),
     ),
 }
@@ -122,7 +166,14 @@ ODD_BUT_HEALTHY = {
     "INSERT INTO public.dlq_processing_log (processed_at, status) VALUES (NULL, 'failed')",
     "the processor's clock is seconds ahead": f"{SET} processed_at = now() + interval '20 s' {LATEST}",
     "only triggered rows, and the processor answered well": only_triggered(answer("200")),
-    "calls of others failed": only_triggered(answer("200"), answer("500").replace("VALUES (-1", "VALUES (-2")),
+    "calls of others failed at other times": only_triggered(answer("200"), answer("500", minutes=10)),
+    "a stray error before good answers": only_triggered(triggered(7), answer("500", minutes=7), answer("200")),
+    "a call of others failed while a pass is under way": f"{NO_ANSWERS}; DELETE FROM public.dlq_processing_log "
+    f"WHERE processed_at > now() - interval '8 minutes'; {completed(6)}; {triggered(1)}; "
+    + answer("500", minutes=1),
+    "answers contradict each other after a completed pass": f"{NO_ANSWERS}; DELETE FROM "
+    f"public.dlq_processing_log WHERE processed_at > now() - interval '10 minutes'; {completed(9)}; "
+    f"{triggered(4)}; {answer('200', minutes=4)}; {answer('401', minutes=4)}",
     "no pg_net to be seen": "DROP SCHEMA net CASCADE",
 }
 
@@ -162,3 +213,23 @@ def test_deployment_without_a_pass_for_long_fails(outcomes, deployment):
     outcome = outcomes(deployed(timedelta(minutes=30)))[PASS]
     assert outcome.status is Status.FAILED
     assert "no pass of the DLQ processor completed within 15 min" in outcome.reason
+
+
+def test_triggered_rows_of_a_young_deployment_are_unproven(outcomes, deployment):
+    """Before it has been there for as long as silence is allowed, an old pass is no proof of silence."""
+    deployment.superuser_execute(only_triggered())
+    outcome = outcomes(deployed(timedelta(minutes=9)))[PASS]
+    assert outcome.status is Status.UNPROVEN
+    assert "no pass since the deployment at" in outcome.reason
+
+
+def test_counts_that_are_not_there_are_not_told_as_zero(outcomes, deployment):
+    """A pass that says nothing of its entries is told so."""
+    deployment.superuser_execute(
+        "ALTER TABLE public.dlq_processing_log ALTER COLUMN entries_processed DROP NOT NULL, "
+        "ALTER COLUMN entries_failed DROP NOT NULL;"
+        f"{SET} entries_processed = NULL, entries_failed = NULL {LATEST}"
+    )
+    outcome = outcomes()[PASS]
+    assert outcome.status is Status.PASSED, outcome.reason
+    assert "an unknown number processed, an unknown number failed" in outcome.judge.findings[0]
