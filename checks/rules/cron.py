@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from checks.judge import Judge
 from checks.rules import schedule
-from checks.rules.words import ago, clock
+from checks.rules.words import ago, clock, counted
 from fixtures.catalogue import Catalogue, Function
 from fixtures.cron import CronJob, CronSchedule, Run
 from fixtures.settings.model import Job, Settings
@@ -67,14 +67,15 @@ def is_scheduled_once(judge: Judge, cron: CronSchedule, expected: Job) -> CronJo
     near = get_close_matches(expected.name, names, n=1)
     judge.requires(
         bool(found),
-        f"no job {expected.name} is scheduled" + (f"; the nearest is {near[0]}" if near else ""),
+        f"no job {expected.name} is scheduled" + (f"; the nearest is {_told(near[0])}" if near else ""),
         expected=f"cron.job has {expected.name} with schedule {expected.schedule}",
         why=why(expected),
         advice=f"SELECT cron.schedule('{expected.name}', '{expected.schedule}', $$SELECT {expected.function}()$$)",
     )
     judge.requires(
         len(found) <= 1,
-        f"{len(found)} jobs are called {expected.name}, of users {', '.join(job.username for job in found)}",
+        f"{len(found)} jobs are called {expected.name}, of users "
+        f"{', '.join(_told(job.username) for job in found)}",
         expected="exactly one",
         why="the same work runs twice at the same time",
         advice="SELECT cron.unschedule(jobid) FROM cron.job, as its owner, for the one that is too many",
@@ -95,14 +96,14 @@ def is_active_and_right(judge: Judge, job: Scheduled) -> None:
     )
     judge.requires(
         schedule.same_schedule(expected.schedule, found.schedule),
-        f"job {found.name} runs on schedule {found.schedule}",
+        f"job {found.name} runs on schedule {_told(found.schedule)}",
         expected=expected.schedule,
         advice=f"SELECT cron.alter_job({found.id}, schedule := '{expected.schedule}')",
     )
     database = expected.database or job.catalogue.database
     judge.requires(
         found.database == database,
-        f"job {found.name} runs in database {found.database}",
+        f"job {found.name} runs in database {_told(found.database)}",
         expected=database,
         advice=f"SELECT cron.alter_job({found.id}, database := '{database}')",
     )
@@ -116,11 +117,12 @@ def is_active_and_right(judge: Judge, job: Scheduled) -> None:
 def calls_its_function(judge: Judge, job: Scheduled) -> None:
     """Require its command to call the function, which exists and is closed to the public, and no other job to."""
     function = job.expected.function
-    calls = [call for call in job.found.calls if _same_function(call, function)]
+    schema = job.settings.names.schema
+    calls = [call for call in job.found.calls if _same_function(call, function, schema)]
     if judge.requires(
         bool(calls),
         f"the command of job {job.found.name} calls {', '.join(job.found.calls) or 'no function'}",
-        expected=f"a call of {function}()",
+        expected=f"a call of {function}(), in schema {schema} or in none",
         advice=f"SELECT cron.alter_job({job.found.id}, command := $$SELECT {function}()$$)",
     ):
         _function_is_sound(judge, job.catalogue, calls[0])
@@ -130,7 +132,7 @@ def calls_its_function(judge: Judge, job: Scheduled) -> None:
         if other.id != job.found.id
         and other.name != job.found.name
         and other.active
-        and any(_same_function(call, function) for call in other.calls)
+        and any(_same_function(call, function, schema) for call in other.calls)
     ]
     judge.requires(
         not twins,
@@ -146,7 +148,7 @@ def _function_is_sound(judge: Judge, catalogue: Catalogue, call: str) -> None:
     there: list[Function] = [
         function
         for function in catalogue.functions
-        if function.name == name.lower() and (not schema or function.schema == schema.lower())
+        if function.name == name and (not schema or function.schema == schema)
     ]
     judge.requires(
         bool(there),
@@ -250,19 +252,28 @@ def _latest_run_succeeded(judge: Judge, job: Scheduled) -> None:
 
 
 def _nothing_is_stuck(judge: Judge, job: Scheduled) -> None:
-    # pg_cron runs one instance of a job at a time: an unfinished row behind a later run is a restart's leftover.
-    latest = job.found.runs[0] if job.found.runs else None
-    if latest is None or latest.status in ("succeeded", "failed") or latest.started_at is None:
-        return
     every = min(schedule.interval(job.expected.schedule, job.now, job.zone), timedelta(hours=1))
-    allowed = 2 * every + timedelta(seconds=job.settings.windows.grace_seconds)
+    begin = job.now - 2 * every - timedelta(seconds=job.settings.windows.grace_seconds)
+    old = [
+        (run.started_at, run.status) for run in job.found.unfinished if run.started_at and run.started_at < begin
+    ]
+    stuck = [(at, status) for at, status in old if at >= job.catalogue.started_at]
+    if left := len(old) - len(stuck):
+        judge.finds(
+            f"{counted(left, 'run')} of {job.found.name} from before the server's start, at "
+            f"{clock(job.catalogue.started_at)}, left without an end"
+        )
+    if not stuck:
+        return
+    first, status = min(stuck)
+    more = f", and {counted(len(stuck) - 1, 'later one')} as well" if len(stuck) > 1 else ""
     judge.requires(
-        job.now - latest.started_at <= allowed,
-        f"a run of {job.found.name} has been {latest.status} since {clock(latest.started_at)}, "
-        f"{ago(job.now, latest.started_at)}",
+        False,
+        f"a run of {job.found.name} has been {status} since {clock(first)}, {ago(job.now, first)}{more}",
         expected="finished within two intervals",
-        why="pg_cron starts no other run of the job meanwhile",
-        advice="SELECT pg_cancel_backend(job_pid) FROM cron.job_run_details WHERE status = 'running'",
+        why="pg_cron starts no other run of the job meanwhile, or it lost sight of this one",
+        advice="SELECT job_pid FROM cron.job_run_details WHERE status = 'running'; while pg_stat_activity has the "
+        "process: SELECT pg_cancel_backend(job_pid)",
     )
 
 
@@ -301,9 +312,16 @@ def no_run_failed(judge: Judge, cron: CronSchedule) -> None:
         judge.finds(f"{cron.runs_in_window} runs, {sum(group.count for group in cron.failed_runs)} failed")
 
 
-def _same_function(call: str, function: str) -> bool:
-    return call.rpartition(".")[2].lower() == function.rpartition(".")[2].lower()
+def _same_function(call: str, function: str, schema: str) -> bool:
+    """Whether a call means the function of the schema; without a schema, Postgres finds it by the search path."""
+    given, _, name = call.rpartition(".")
+    return name == function and given in ("", schema)
 
 
 def _label(job: CronJob) -> str:
-    return f"{job.name or 'an unnamed job'} (job {job.id} of {job.username})"
+    return f"{_told(job.name) if job.name else 'an unnamed job'} (job {job.id} of {_told(job.username)})"
+
+
+def _told(name: str) -> str:
+    """A name for a sentence, in quotes where something of it would not be seen there."""
+    return name if name.isprintable() and name == name.strip() else repr(name)

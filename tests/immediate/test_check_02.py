@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from fixtures.settings.model import Settings
 from reports.outcome import Status
-from tests.immediate.conftest import deployed
+from tests.immediate.conftest import DATABASE_CHECKS, deployed
+from tests.judging import expect, judge_all, read
 
 JOB = "check-02[process-dlq-entries]"
 PARTITIONS = "check-02[create-wa-events-partitions]"
@@ -35,6 +37,17 @@ def another_job(
     return ANOTHER_JOB.format(name=name, command=command, user=user, active=active, schedule=schedule)
 
 
+UNFINISHED = (
+    "UPDATE cron.job_run_details SET status = 'running', return_message = NULL, end_time = NULL, "
+    "start_time = now() - interval '{since}' WHERE runid = "
+    f"(SELECT runid FROM cron.job_run_details WHERE {RUNS_OF_THE_JOB} "
+    "ORDER BY runid DESC OFFSET {behind} LIMIT 1)"
+)
+STUCK = {
+    "the latest run": UNFINISHED.format(since="40 minutes", behind=0),
+    "an old run, before many that succeeded": UNFINISHED.format(since="3 hours", behind=36),
+}
+
 FAULTS = {
     "inactive": (
         f"UPDATE cron.job SET active = false WHERE {OF_THE_JOB}",
@@ -47,6 +60,10 @@ FAULTS = {
     "another name": (
         f"UPDATE cron.job SET jobname = 'process-dlq-entry' WHERE {OF_THE_JOB}",
         {JOB: (Status.FAILED, "no job process-dlq-entries is scheduled; the nearest is process-dlq-entry")},
+    ),
+    "a name with a space at its end": (
+        f"UPDATE cron.job SET jobname = 'process-dlq-entries ' WHERE {OF_THE_JOB}",
+        {JOB: (Status.FAILED, "is scheduled; the nearest is 'process-dlq-entries '")},
     ),
     "another schedule": (
         f"UPDATE cron.job SET schedule = '*/50 * * * *' WHERE {OF_THE_JOB}",
@@ -80,6 +97,15 @@ FAULTS = {
         f"UPDATE cron.job SET command = 'SELECT 1 -- process_dlq_entries()' WHERE {OF_THE_JOB}",
         {JOB: (Status.FAILED, "the command of job process-dlq-entries calls no function")},
     ),
+    "the command calls the function of another schema": (
+        "CREATE SCHEMA old; CREATE FUNCTION old.process_dlq_entries() RETURNS void LANGUAGE sql AS '';"
+        f"UPDATE cron.job SET command = 'SELECT old.process_dlq_entries()' WHERE {OF_THE_JOB}",
+        {JOB: (Status.FAILED, "the command of job process-dlq-entries calls old.process_dlq_entries")},
+    ),
+    "the command calls the function by a name in other letters": (
+        f"UPDATE cron.job SET command = 'SELECT \"Process_DLQ_Entries\"()' WHERE {OF_THE_JOB}",
+        {JOB: (Status.FAILED, "the command of job process-dlq-entries calls Process_DLQ_Entries")},
+    ),
     "the function is missing": (
         "DROP FUNCTION public.process_dlq_entries()",
         {JOB: (Status.FAILED, "function process_dlq_entries() does not exist")},
@@ -111,11 +137,6 @@ FAULTS = {
         f"start_time = NULL, end_time = NULL, job_pid = NULL WHERE {LATEST_RUN}",
         {JOB: (Status.FAILED, "the latest run of process-dlq-entries failed: connection failed")},
     ),
-    "stuck in running": (
-        f"UPDATE cron.job_run_details SET status = 'running', return_message = NULL, end_time = NULL, "
-        f"start_time = now() - interval '40 minutes' WHERE {LATEST_RUN}",
-        {JOB: (Status.FAILED, "a run of process-dlq-entries has been running since")},
-    ),
     "pg_cron is missing": (
         "DROP EXTENSION pg_cron CASCADE",
         {
@@ -136,6 +157,10 @@ ODD_BUT_HEALTHY = {
     "the same schedule in other words": f"UPDATE cron.job SET schedule = '0-59/5  * * * *' WHERE {OF_THE_JOB}",
     "the call with its schema and a semicolon": "UPDATE cron.job SET command = "
     f"'select public.process_dlq_entries();' WHERE {OF_THE_JOB}",
+    "the call in quotes": "UPDATE cron.job SET command = "
+    f'\'SELECT "public" . "process_dlq_entries"()\' WHERE {OF_THE_JOB}',
+    "the call in upper case": f"UPDATE cron.job SET command = 'SELECT PROCESS_DLQ_ENTRIES()' WHERE {OF_THE_JOB}",
+    "another job calls the function of another schema": another_job(command="SELECT old.process_dlq_entries()"),
     "other jobs": another_job(name="'vacuum'", command="VACUUM"),
     "an inactive twin": another_job(name="'old-dlq'", active="false"),
     "a restart cut the last run off": "UPDATE cron.job_run_details SET status = 'failed', "
@@ -197,3 +222,24 @@ def test_monthly_run_before_the_recorded_history_is_unproven(outcomes, deploymen
     outcome = outcomes(deployed(timedelta(days=70)))[PARTITIONS]
     assert outcome.status is Status.UNPROVEN
     assert "is not in the recorded history" in outcome.reason
+
+
+@pytest.mark.parametrize("which", STUCK)
+def test_run_that_is_stuck_is_found(which, deployment):
+    """A run without an end fails where the server has been up all the while."""
+    deployment.superuser_execute(STUCK[which])
+    evidence = read(deployment.access, DATABASE_CHECKS)
+    catalogue = evidence.piece("catalogue")
+    evidence.pieces["catalogue"] = replace(catalogue, started_at=catalogue.read_at - timedelta(days=9))
+    expected = {JOB: (Status.FAILED, "a run of process-dlq-entries has been running since")}
+    expect(judge_all(DATABASE_CHECKS, evidence), expected)
+
+
+def test_run_that_a_crash_of_the_server_left_is_a_finding(outcomes, deployment):
+    """What ran when the server went down runs no more: it is told, and is no alarm."""
+    deployment.superuser_execute(UNFINISHED.format(since="30 hours", behind=36))
+    outcome = outcomes()[JOB]
+    assert outcome.status is Status.PASSED, outcome.reason
+    assert any(
+        "1 run of process-dlq-entries from before the server's start" in one for one in outcome.judge.findings
+    )
