@@ -241,6 +241,15 @@ def _latest_run_succeeded(judge: Judge, job: Scheduled) -> None:
     if finished is None:
         return
     at = finished.started_at or finished.ended_at
+    every = schedule.interval(job.expected.schedule, job.now, job.zone)
+    deployed = job.settings.deployed_at
+    if finished.status != "succeeded" and every >= LONG_INTERVAL and deployed and at and at < deployed:
+        after = schedule.next_due(job.expected.schedule, job.now, job.zone)
+        judge.finds(
+            f"the latest run of {job.found.name} at {clock(at)}, before this deployment, failed; next due at "
+            f"{clock(after)}"
+        )
+        return
     judge.requires(
         finished.status == "succeeded",
         f"the latest run of {job.found.name}{f' at {clock(at)}' if at else ''} failed: "

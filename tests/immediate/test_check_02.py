@@ -213,6 +213,18 @@ def test_monthly_job_is_judged_by_the_due_times_since_the_deployment(outcomes, d
     assert "and did not run" in missed.reason
 
 
+def test_monthly_run_that_failed_before_the_deployment_is_told(outcomes, deployment):
+    """It would keep every deployment of a month from its go, though run by hand since; a later one counts."""
+    deployment.superuser_execute(
+        "UPDATE cron.job_run_details SET status = 'failed', return_message = 'ERROR:  gone' WHERE jobid = "
+        "(SELECT jobid FROM cron.job WHERE jobname = 'create-wa-events-partitions')"
+    )
+    assert outcomes(Settings())[PARTITIONS].status is Status.FAILED
+    outcome = outcomes(deployed(timedelta(minutes=30)))[PARTITIONS]
+    assert outcome.status is Status.PASSED
+    assert "before this deployment, failed; next due at" in str(outcome.judge.findings)
+
+
 def test_monthly_run_before_the_recorded_history_is_unproven(outcomes, deployment):
     """Where old rows are removed, a run that is not recorded is no proof that it didn't happen."""
     deployment.superuser_execute(
