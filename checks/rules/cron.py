@@ -51,6 +51,15 @@ class Scheduled:
         except (ZoneInfoNotFoundError, ValueError):
             return UTC
 
+    @property
+    def every(self) -> timedelta:
+        """The time between its two latest due times."""
+        return schedule.interval(self.expected.schedule, self.now, self.zone)
+
+    def next_due(self, since: datetime) -> datetime:
+        """Its first due time after a moment."""
+        return schedule.next_due(self.expected.schedule, since, self.zone)
+
 
 def why(job: Job) -> str:
     """Why it matters that a job runs."""
@@ -182,7 +191,7 @@ def runs_when_due(judge: Judge, job: Scheduled) -> None:
 
 
 def _latest_run_happened(judge: Judge, job: Scheduled) -> None:
-    every = schedule.interval(job.expected.schedule, job.now, job.zone)
+    every = job.every
     if every >= LONG_INTERVAL:
         _due_run_since_deployment(judge, job)
         return
@@ -190,7 +199,7 @@ def _latest_run_happened(judge: Judge, job: Scheduled) -> None:
     deployed = job.settings.deployed_at
     allowed = 2 * every + timedelta(seconds=job.settings.windows.grace_seconds)
     if latest is None and deployed is not None and job.now - deployed < allowed:
-        due = schedule.next_due(job.expected.schedule, deployed, job.zone)
+        due = job.next_due(deployed)
         judge.cannot_tell(f"job {job.found.name} has not run yet; first run due at {clock(due)}", "--wait 6m")
         return
     if latest is None and job.cron.hidden:
@@ -216,7 +225,7 @@ def _latest_run_happened(judge: Judge, job: Scheduled) -> None:
 def _due_run_since_deployment(judge: Judge, job: Scheduled) -> None:
     grace = timedelta(seconds=job.settings.windows.grace_seconds)
     due = schedule.last_due(job.expected.schedule, job.now - grace, job.zone)
-    after = schedule.next_due(job.expected.schedule, job.now, job.zone)
+    after = job.next_due(job.now)
     deployed = job.settings.deployed_at
     if deployed is None or due <= deployed:
         judge.finds(f"{job.found.name} is next due at {clock(after)}")
@@ -241,13 +250,11 @@ def _latest_run_succeeded(judge: Judge, job: Scheduled) -> None:
     if finished is None:
         return
     at = finished.started_at or finished.ended_at
-    every = schedule.interval(job.expected.schedule, job.now, job.zone)
     deployed = job.settings.deployed_at
-    if finished.status != "succeeded" and every >= LONG_INTERVAL and deployed and at and at < deployed:
-        after = schedule.next_due(job.expected.schedule, job.now, job.zone)
+    if finished.status != "succeeded" and job.every >= LONG_INTERVAL and deployed and at and at < deployed:
         judge.finds(
             f"the latest run of {job.found.name} at {clock(at)}, before this deployment, failed; next due at "
-            f"{clock(after)}"
+            f"{clock(job.next_due(job.now))}"
         )
         return
     judge.requires(
@@ -261,7 +268,7 @@ def _latest_run_succeeded(judge: Judge, job: Scheduled) -> None:
 
 
 def _nothing_is_stuck(judge: Judge, job: Scheduled) -> None:
-    every = min(schedule.interval(job.expected.schedule, job.now, job.zone), timedelta(hours=1))
+    every = min(job.every, timedelta(hours=1))
     begin = job.now - 2 * every - timedelta(seconds=job.settings.windows.grace_seconds)
     old = [
         (run.started_at, run.status) for run in job.found.unfinished if run.started_at and run.started_at < begin
