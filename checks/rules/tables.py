@@ -148,9 +148,9 @@ def _what_lets_in(catalogue: Catalogue, relation: Relation, role: str) -> str | 
 
 def _opens(policy: Policy, role: str) -> bool:
     """Whether it shows rows to whoever asks as this role: what does not ask who it is, asks nothing of anybody."""
-    expression = (policy.expression or "").strip("()").lower()
-    everybody = bool(expression) and expression != "false" and not ASKS_WHO.search(expression)
-    known = policy.shows(role) or bool(OPEN_TO_ANYBODY.search(expression))
+    condition = policy.condition
+    everybody = bool(condition) and condition != "false" and not ASKS_WHO.search(condition)
+    known = policy.shows(role) or bool(OPEN_TO_ANYBODY.search(condition))
     return policy.concerns(role) and policy.permissive and (known or everybody)
 
 
