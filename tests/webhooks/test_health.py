@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pytest
@@ -43,6 +44,19 @@ def saying(function: str, **changes: Any) -> Behaviour:
             return None
         body = {**health_of(function), **changes}
         return answer(200, {key: value for key, value in body.items() if value is not None})
+
+    return handle
+
+
+def stale(function: str) -> Behaviour:
+    """A health endpoint whose answer was two hours old when it was first asked for."""
+
+    @cache
+    def since() -> str:
+        return (datetime.now(UTC) - timedelta(hours=2)).isoformat()
+
+    def handle(arrival: Arrival) -> Response | None:
+        return saying(function, timestamp=since())(arrival)
 
     return handle
 
@@ -127,8 +141,8 @@ ILL: Mapping[str, tuple[str, Behaviour, str]] = {
     "in the future in milliseconds": (CORE, saying(CORE, timestamp=5_000_000_000_000), " s in the future"),
     "stale": (
         CORE,
-        saying(CORE, timestamp=(datetime.now(UTC) - timedelta(hours=2)).isoformat()),
-        "two health answers of wa-webhook-core bring the same timestamp, ",
+        stale(CORE),
+        "two health answers of wa-webhook-core bring the same timestamp, 72",
     ),
 }
 """What fails step 2.5 only: function, behaviour, and what a person has to read."""
