@@ -1,13 +1,16 @@
-"""Lists the plugins that the suite is made of; options, fixtures and hooks stand with their subject."""
+"""Lists the plugins that the suite is made of; options, fixtures and hooks stand with their subject.
+
+A plugin stands behind those that it imports. pytest calls the hooks of the last one first.
+"""
 
 pytest_plugins = [
     "fixtures.settings.plugin",
     "fixtures.webhooks.options",
-    "reports.plugin",
-    "reports.notify",
-    "fixtures.parameters",
-    "fixtures.pieces",
-    "fixtures.run",
+    "fixtures.evidence.plugin",
     "checks.judge",
-    "fixtures.listing",
+    "checks.parameters",
+    "reports.notify.plugin",
+    "reports.plugin",
+    "reports.listing",
+    "fixtures.run",
 ]

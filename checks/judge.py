@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from reports.outcome import CheckFailed, Unproven, Violation
+from fixtures.outcome import CheckFailed, Unproven, Violation
 
 Cell = str | int | float | bool | None
 
@@ -76,7 +76,7 @@ class Judge:
         self.tables.append(Table(title, tuple(rows[:limit]), len(rows)))
 
     def draws(self, name: str) -> None:
-        """Ask for a chart by its name in ``reports.charts``; drawn by the report, from the same evidence."""
+        """Ask for a chart by its name in ``reports.charts.figures``; drawn by the report, from the same evidence."""
         self.charts.append(name)
 
     def decide(self) -> None:

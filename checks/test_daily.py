@@ -6,17 +6,19 @@ import pytest
 
 from checks.checklist import check
 from checks.judge import Judge
-from checks.rules import bloat, breakers, partitions, performance, queue, reconciliation, vacuum
-from fixtures.accepted import AcceptedMessages
-from fixtures.breakers import CircuitBreakers
-from fixtures.catalogue import Catalogue
-from fixtures.history import DatabaseHistory
-from fixtures.partitions import Partitioning
-from fixtures.performance import DatabaseLoad
-from fixtures.queue import DlqQueue
-from fixtures.reconciliation import MessageFates
-from fixtures.settings import Settings
-from fixtures.table_statistics import TablesStatistics
+from checks.rules import bloat, breakers, partitions, performance, vacuum
+from checks.rules import dlq_queue as queue
+from checks.rules import message_fates as reconciliation
+from fixtures.breakers.model import CircuitBreakers
+from fixtures.database.catalogue import Catalogue
+from fixtures.database.dlq_queue import DlqQueue
+from fixtures.database.history import DatabaseHistory
+from fixtures.database.message_fates import MessageFates
+from fixtures.database.partitions import Partitioning
+from fixtures.database.performance import DatabaseLoad
+from fixtures.database.table_statistics import TablesStatistics
+from fixtures.logs.model import AcceptedMessages
+from fixtures.settings.model import Settings
 
 pytestmark = pytest.mark.daily
 

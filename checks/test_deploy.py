@@ -7,7 +7,7 @@ import pytest
 from checks.checklist import check
 from checks.judge import Judge
 from checks.rules import health as health_rules
-from fixtures.settings import Settings
+from fixtures.settings.model import Settings
 from fixtures.webhooks.model import FunctionHealth
 
 pytestmark = pytest.mark.deploy

@@ -6,18 +6,23 @@ import pytest
 
 from checks.checklist import check
 from checks.judge import Judge
+from checks.rules import catalogue as tables
 from checks.rules import cron as cron_rules
-from checks.rules import dlq, handshake, logs, signatures, success, tables, trace
-from fixtures.catalogue import Catalogue
-from fixtures.connection import DatabaseConnection
-from fixtures.cron import CronSchedule
-from fixtures.dlq import DlqPasses
-from fixtures.logs import FunctionLogs
-from fixtures.settings import Settings
-from fixtures.traffic import SuccessRate
+from checks.rules import dlq_passes as dlq
+from checks.rules import forgeries as signatures
+from checks.rules import forgery_trace as trace
+from checks.rules import handshake, logs
+from checks.rules import success_rate as success
+from fixtures.database.catalogue import Catalogue
+from fixtures.database.connection import DatabaseConnection
+from fixtures.database.cron import CronSchedule
+from fixtures.database.dlq_passes import DlqPasses
+from fixtures.database.forgery_trace import ForgeryTrace
+from fixtures.database.success_rate import SuccessRate
+from fixtures.logs.model import FunctionLogs
+from fixtures.outcome import Unproven
+from fixtures.settings.model import Settings
 from fixtures.webhooks.model import Handshakes, ProcessorProbes, WebhookProbes
-from fixtures.webhooks.trace import ForgeryTrace
-from reports.outcome import Unproven
 
 pytestmark = pytest.mark.immediate
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from checks.judge import Table
-from reports.outcome import Status, Violation
+from fixtures.outcome import Status, Violation
 
 WORST_FIRST = (Status.FAILED, Status.ERROR, Status.UNPROVEN, Status.PASSED, Status.NOT_APPLICABLE)
 _PHASES = (Status.FAILED, Status.ERROR, Status.UNPROVEN, Status.NOT_APPLICABLE, Status.PASSED)

@@ -8,13 +8,13 @@ from xml.etree import ElementTree
 
 import pytest
 
+from fixtures.files import write_atomically
+from fixtures.outcome import Status
 from reports import directory
 from reports.case import Case
-from reports.files import write_atomically
-from reports.outcome import Status
 
 if TYPE_CHECKING:
-    from reports.redaction import Redactor
+    from reports.redaction.redactor import Redactor
 
 PROPERTIES = ("check", "title", "criterion", "area", "status")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reports import ci
+from fixtures.keys import SETTINGS
+from reports.ci import place as ci
 
 _PROVES = re.compile(r"^## Proves\n(.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 
@@ -20,8 +21,6 @@ def address(config: pytest.Config, page: str) -> str:
         config: pytest's configuration of the run.
         page: path of the page in the project.
     """
-    from fixtures.settings.plugin import SETTINGS
-
     place = ci.place()
     told = config.stash[SETTINGS].reports.documentation if SETTINGS in config.stash else None
     base = told or (place.files_url if place else "")

@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.keys import ACCESS, REDACTOR
 from fixtures.settings.selection import runs_checks
-from reports.redaction import REDACTOR, Redactor
+from reports import junit, terminal
+from reports.allure import results as allure_results
+from reports.directory import prepare
+from reports.record import Record
+from reports.recorder import Recorder
+from reports.redaction.log_records import install_log_redaction
+from reports.redaction.redactor import Redactor
 
 UNDO = pytest.StashKey[Callable[[], None]]()
 
@@ -58,8 +65,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if not runs_checks(config):
         return
-    from reports.log_redaction import install_log_redaction
-
     config.stash[REDACTOR] = redactor = Redactor()
     config.stash[UNDO] = install_log_redaction(redactor)
     if not only_informs(config):
@@ -67,11 +72,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _follow(config: pytest.Config, redactor: Redactor) -> None:
-    from reports import allure_results, junit
-    from reports.directory import prepare
-    from reports.record import Record
-    from reports.recorder import Recorder
-
     directory = report_dir(config)
     if not hasattr(config, "workerinput"):
         prepare(directory, keep=config.getoption("--replay", None))
@@ -95,9 +95,6 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     if REDACTOR not in config.stash:
         return
-    from fixtures.settings.plugin import ACCESS
-    from reports import allure_results, terminal
-
     if ACCESS in config.stash:
         for secret in config.stash[ACCESS].secrets:
             config.stash[REDACTOR].learn(secret)

@@ -13,10 +13,10 @@ from types import ModuleType
 import pytest
 
 from checks.checklist import item_of
+from fixtures.outcome import Status
 from reports.case import Case
-from reports.judging import unjudged
-from reports.outcome import Status
-from reports.redaction import Redactor
+from reports.case_builder import unjudged
+from reports.redaction.redactor import Redactor
 
 NEVER_RAN = "was selected, but did not run to its end: the run stopped early, or the process that ran it died"
 

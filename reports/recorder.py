@@ -11,10 +11,14 @@ from typing import Any
 
 import pytest
 
-from reports import allure_results, github, junit, notify, terminal
+from fixtures.keys import EVIDENCE, SETTINGS
+from fixtures.outcome import CouldNotLook, Status
+from reports import junit, terminal
+from reports.allure import results as allure_results
 from reports.case import Case
-from reports.judging import case_of, in_one_line, in_words, judged, traceback_of
-from reports.outcome import CouldNotLook, Status
+from reports.case_builder import case_of, in_one_line, in_words, judged, traceback_of
+from reports.ci import github
+from reports.notify import plugin as notify
 from reports.record import Record
 from reports.verdict import RunResult, Verdict, place_of, results
 from reports.writing import write_reports
@@ -163,9 +167,6 @@ def _place(item: pytest.Item) -> tuple[int, tuple[int, list[int], str]]:
 
 def target_of(config: pytest.Config) -> str:
     """The name of the deployment under verification; in a replay, of the one that was looked at then."""
-    from fixtures.run import EVIDENCE
-    from fixtures.settings.plugin import SETTINGS
-
     if EVIDENCE in config.stash:
         return config.stash[EVIDENCE].settings.target
     return config.stash[SETTINGS].target if SETTINGS in config.stash else "unknown"

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from reports import digest
-from reports.outcome import Status
+from fixtures.outcome import Status
+from reports import findings as digest
 from reports.verdict import CheckResult, RunResult, reasons
 
 LIMIT = 1_000_000

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from reports import digest
-from reports.outcome import Status
+from fixtures.outcome import Status
+from reports import findings as digest
 from reports.record import Record
-from reports.redaction import RedactingStream, Redactor
+from reports.redaction.redactor import Redactor
+from reports.redaction.stream import RedactingStream
 from reports.verdict import CheckResult, RunResult, Verdict
 
 SHOWN = 10

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from fixtures.outcome import Status
 from reports.case import Case, worst
-from reports.outcome import Status
 
 SCHEMA = 1
 

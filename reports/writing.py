@@ -8,8 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from reports import directory
-from reports.files import write_atomically
+from fixtures.files import write_atomically
+from fixtures.keys import EVIDENCE
+from reports import directory, pages, summary
+from reports.allure import environment as allure_environment
+from reports.charts import gallery as charting
+from reports.ci import github
+from reports.ci import place as ci
+from reports.html import index
 from reports.record import Record
 from reports.verdict import RunResult
 
@@ -20,9 +26,6 @@ def write_reports(config: pytest.Config, record: Record, result: RunResult) -> l
     Returns:
         A sentence for each report that could not be written.
     """
-    from reports import allure_environment, charting, github
-    from reports.html import index
-
     folder = record.directory
     tasks: dict[str, Callable[[], None]] = {
         directory.VERDICT: lambda: write_verdict(folder / directory.VERDICT, result),
@@ -43,16 +46,12 @@ def write_reports(config: pytest.Config, record: Record, result: RunResult) -> l
 
 def _summary(config: pytest.Config, result: RunResult, folder: Path) -> str:
     """The summary as it is read in the folder of the reports, beside charts and pages."""
-    from reports import charting, summary
-
     ways = summary.Ways((directory.PAGE, directory.PAGE), _pages(config, result), charting.links(config, folder))
     return summary.markdown(result, ways, _release(config))
 
 
 def _of_step(config: pytest.Config, result: RunResult, folder: Path) -> str:
     """The summary as it is read on the page of the run, which has no files beside it, but the run's artefacts."""
-    from reports import charting, ci, summary
-
     place = ci.place()
     url = place.artefacts_url if place else ""
     charts = charting.links(config, folder, url) if url else ()
@@ -61,14 +60,10 @@ def _of_step(config: pytest.Config, result: RunResult, folder: Path) -> str:
 
 
 def _pages(config: pytest.Config, result: RunResult) -> dict[str, str]:
-    from reports import pages
-
     return {check.page: pages.address(config, check.page) for check in result.checks}
 
 
 def _release(config: pytest.Config) -> str:
-    from fixtures.run import EVIDENCE
-
     return (config.stash[EVIDENCE].settings.release or "") if EVIDENCE in config.stash else ""
 
 

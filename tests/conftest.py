@@ -12,9 +12,10 @@ from fixtures.settings.selection import asks_for
 def pytest_configure(config: pytest.Config) -> None:
     """Register the plugin for tests only: pytest reads this file in runs of checks too."""
     if asks_for(config, "tests"):
-        from tests import deployments
+        from tests import deployments, plugin
 
         config.pluginmanager.register(deployments, "tests.deployments")
+        config.pluginmanager.register(plugin, "tests.plugin")
         _heed_interrupts()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.declared import declared, proofs
+from tests.imports import circles, modules, own_imports
 from tests.running import ROOT
 
 LONGEST_MODULE = 400
@@ -26,8 +27,22 @@ OUTSIDE = {
 }
 """Modules that lead out of the process."""
 
-READERS = ("fixtures.database", "fixtures.local", "fixtures.reading", "fixtures.run", "fixtures.webhooks.client")
+READERS = (
+    "fixtures.database.client",
+    "fixtures.local",
+    "fixtures.evidence.reading",
+    "fixtures.run",
+    "fixtures.webhooks.http",
+)
 """Our own modules that read evidence."""
+
+ROOT_OF_COMPOSITION = "fixtures.run"
+"""The one module that may import from all three folders, and that none of them imports."""
+
+GROUND_FLOOR = {f"fixtures.{name}" for name in ("outcome", "wording", "schedule", "files", "keys", "secret")}
+"""What every folder may use, and what uses none of them."""
+
+IMPORTS = own_imports()
 
 
 def name_of(path: Path) -> str:
@@ -89,3 +104,79 @@ def test_a_marker_has_exactly_its_part_of_the_checklist(marker, items):
     """Each numbered check belongs to one cadence, as the checklist has it."""
     assert [check.check for check in declared() if marker in check.cadences] == items
     assert {len(check.cadences) for check in declared()} == {1}
+
+
+def folder_of(module):
+    """The top-level folder that a module stands in."""
+    return module.partition(".")[0]
+
+
+def test_imports_run_one_way():
+    """``fixtures`` imports nothing above it but the redaction gate, ``checks`` imports ``fixtures`` only."""
+    upward = {
+        (one.importer, one.imported)
+        for one in IMPORTS
+        if (folder_of(one.importer), folder_of(one.imported))
+        in {("fixtures", "checks"), ("fixtures", "reports"), ("checks", "reports")}
+    }
+    assert {
+        (importer, imported)
+        for importer, imported in upward
+        if importer != ROOT_OF_COMPOSITION and not imported.startswith("reports.redaction.")
+    } == set()
+
+
+def test_nobody_imports_the_composition_root():
+    """What the run knows reaches the others as evidence or by a key of the stash."""
+    assert [one.importer for one in IMPORTS if one.imported == ROOT_OF_COMPOSITION] == []
+
+
+def test_redaction_imports_the_secret_type_only():
+    """The gate can be read, and trusted, by itself."""
+    assert {
+        one.imported
+        for one in IMPORTS
+        if one.importer.startswith("reports.redaction") and not one.imported.startswith("reports.redaction")
+    } == {"fixtures.secret"}
+
+
+def test_the_ground_floor_imports_nothing_above():
+    """Types alone may be named there: the keys of the stash say what they hold."""
+    assert GROUND_FLOOR <= modules().keys()
+    assert [
+        one
+        for one in IMPORTS
+        if one.importer in GROUND_FLOOR and one.imported not in GROUND_FLOOR and not one.for_types
+    ] == []
+
+
+def test_no_circle_of_imports():
+    """Not even among imports for types."""
+    assert circles({(one.importer, one.imported) for one in IMPORTS}) == []
+
+
+def test_circles_are_found():
+    """The search finds a circle of two and one of three, and leaves a chain alone."""
+    edges = {("a", "b"), ("b", "a"), ("c", "d"), ("d", "e"), ("e", "c"), ("f", "a")}
+    assert sorted(circles(edges)) == [["a", "b"], ["c", "d", "e"]]
+
+
+def test_imports_in_functions_say_what_they_save():
+    """Our own modules are imported at the top, unless a run that does not need them starts quicker."""
+    files = modules()
+    silent = [
+        f"{one.importer}:{one.line}"
+        for one in IMPORTS
+        if one.in_function and "# start-up:" not in files[one.importer].read_text().splitlines()[one.line - 1]
+    ]
+    assert silent == []
+
+
+def test_no_two_classes_of_one_name():
+    """A name means one thing in the whole project."""
+    homes: dict[str, list[str]] = {}
+    for module, path in modules().items():
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(module)
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}

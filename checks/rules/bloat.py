@@ -5,10 +5,16 @@ from __future__ import annotations
 from fractions import Fraction
 
 from checks.judge import Cell, Judge
-from checks.rules.words import clock, counted, listed
-from fixtures.catalogue import MIGRATE, Catalogue
+from fixtures.database.catalogue import MIGRATE, Catalogue
+from fixtures.database.table_statistics import (
+    NOT_COUNTING,
+    SWITCH_ON,
+    TablesStatistics,
+    TableStatistics,
+    measured_tables,
+)
 from fixtures.settings.model import Settings
-from fixtures.table_statistics import NOT_COUNTING, SWITCH_ON, TablesStatistics, TableStatistics, measured_tables
+from fixtures.wording import clock, counted, listed
 
 OTHERS = "other-tables"
 """Case of the tables that have none of their own."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from checks.judge import Cell, Judge
-from checks.rules.words import ago, clock, counted, duration, listed
-from fixtures.breaker_states import CLOSED, STATES, is_closed, known
-from fixtures.breakers import TABLE, CircuitBreakers, RecordedBreaker, ReportedBreaker
+from fixtures.breakers.model import TABLE, CircuitBreakers, RecordedBreaker, ReportedBreaker
+from fixtures.breakers.states import CLOSED, STATES, is_closed, known
+from fixtures.outcome import CouldNotLook, Gap, Status
 from fixtures.settings.model import Settings
-from reports.outcome import CouldNotLook, Gap, Status
+from fixtures.wording import ago, clock, counted, duration, listed
 
 WHY = "while it is not closed, messages that need this service fail or wait in the DLQ"
 ADVICE = (

@@ -8,11 +8,11 @@ from difflib import get_close_matches
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from checks.judge import Judge
-from checks.rules import schedule
-from checks.rules.words import ago, clock, counted
-from fixtures.catalogue import Catalogue, Function
-from fixtures.cron import CronJob, CronSchedule, Run
+from fixtures import schedule
+from fixtures.database.catalogue import Catalogue, Function
+from fixtures.database.cron import CronJob, CronSchedule, Run
 from fixtures.settings.model import Job, Settings
+from fixtures.wording import ago, clock, counted
 
 WHY = {
     "process_dlq_entries": "failed messages stay in the queue until somebody runs it by hand",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from checks.judge import Judge
-from checks.rules.signatures import LOOK_AT_THE_FUNCTION, could_look
-from fixtures.webhooks.gateway import gateway_error
+from checks.rules.forgeries import LOOK_AT_THE_FUNCTION, could_look
+from fixtures.outcome import CouldNotLook
 from fixtures.webhooks.handshake import GREETINGS
+from fixtures.webhooks.http.gateway import gateway_error
 from fixtures.webhooks.model import Answer, Attempt, Greeting, Handshakes, ProcessorProbes
 from fixtures.webhooks.processor import BEARERS, REFUSALS
-from reports.outcome import CouldNotLook
 
 ECHOING = ("right-token", "extra-parameters")
 NOTED = ("other-mode", "repeated-token")

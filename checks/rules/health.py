@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from checks.judge import Judge
-from checks.rules.signatures import could_look
-from fixtures.breaker_states import CLOSED, is_closed
+from checks.rules.forgeries import could_look
+from fixtures.breakers.states import CLOSED, is_closed
+from fixtures.outcome import CouldNotLook, NotApplicable
 from fixtures.settings.model import Settings
-from fixtures.webhooks.gateway import gateway_error
-from fixtures.webhooks.model import Answer, FunctionHealth, Health
-from reports.outcome import CouldNotLook, NotApplicable
+from fixtures.webhooks.http.gateway import gateway_error
+from fixtures.webhooks.model import Answer, FunctionHealth, HealthAnswer
 
 DEPLOY = "supabase functions deploy {function} --no-verify-jwt"
 
@@ -44,7 +44,7 @@ def is_deployed(judge: Judge, evidence: FunctionHealth, function: str) -> None:
     judge.finds(f"{function} answers, version {health.version or 'not told'}")
 
 
-def _function_answered(judge: Judge, health: Health, answer: Answer) -> bool:
+def _function_answered(judge: Judge, health: HealthAnswer, answer: Answer) -> bool:
     """Require that neither a gateway, nor a proxy, nor another function answered."""
     function, error = health.function, gateway_error(answer)
     deploy = DEPLOY.format(function=function)
@@ -73,7 +73,7 @@ def _function_answered(judge: Judge, health: Health, answer: Answer) -> bool:
     )
 
 
-def _wrong_service(health: Health, answer: Answer) -> str:
+def _wrong_service(health: HealthAnswer, answer: Answer) -> str:
     if health.service not in (None, health.function):
         return f"at the address of {health.function} answers service {health.service}"
     return f"the address of {health.function} answered {answer.status}"
@@ -100,7 +100,7 @@ def is_healthy(judge: Judge, evidence: FunctionHealth, function: str, settings: 
     _is_not_ahead(judge, health, settings)
 
 
-def _only_tells(judge: Judge, health: Health) -> None:
+def _only_tells(judge: Judge, health: HealthAnswer) -> None:
     """Require that asking for health does not run a pass."""
     advice = "answer GET /health before anything is processed, and do nothing else there"
     why = "every look at its health sends queued messages, outside of the schedule and at the same time as it"
@@ -120,7 +120,7 @@ def _only_tells(judge: Judge, health: Health) -> None:
     )
 
 
-def _says_healthy(judge: Judge, health: Health, answer: Answer) -> None:
+def _says_healthy(judge: Judge, health: HealthAnswer, answer: Answer) -> None:
     function = health.function
     why = "the function is not up, or cannot do its work"
     if health.passes or not _function_answered(judge, health, answer):
@@ -157,7 +157,7 @@ def _says_healthy(judge: Judge, health: Health, answer: Answer) -> None:
         )
 
 
-def _depends_on_nothing_down(judge: Judge, health: Health, settings: Settings) -> None:
+def _depends_on_nothing_down(judge: Judge, health: HealthAnswer, settings: Settings) -> None:
     for entry in health.down:
         name = entry.partition(": ")[0]
         excused = name in settings.health.may_be_down or name.partition(".")[2] in settings.health.may_be_down
@@ -183,7 +183,7 @@ def _depends_on_nothing_down(judge: Judge, health: Health, settings: Settings) -
         )
 
 
-def _is_fresh(judge: Judge, health: Health, settings: Settings) -> None:
+def _is_fresh(judge: Judge, health: HealthAnswer, settings: Settings) -> None:
     oldest = settings.health.oldest_answer_seconds
     age = health.stale_seconds
     judge.requires(
@@ -195,7 +195,7 @@ def _is_fresh(judge: Judge, health: Health, settings: Settings) -> None:
     )
 
 
-def _is_not_ahead(judge: Judge, health: Health, settings: Settings) -> None:
+def _is_not_ahead(judge: Judge, health: HealthAnswer, settings: Settings) -> None:
     tolerance = settings.windows.clock_tolerance_seconds
     age = health.stale_seconds
     judge.requires(
@@ -207,7 +207,7 @@ def _is_not_ahead(judge: Judge, health: Health, settings: Settings) -> None:
     )
 
 
-def _note_retries(judge: Judge, health: Health) -> None:
+def _note_retries(judge: Judge, health: HealthAnswer) -> None:
     if health.attempt.retries:
         judge.finds(f"{health.function} was starting: tried again after {', then '.join(health.attempt.retries)}")
 

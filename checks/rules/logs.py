@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, date
 
 from checks.judge import Judge
-from checks.rules.words import clock, counted
-from fixtures.fingerprint import pattern_of
-from fixtures.logs import ErrorGroup, FunctionLogs
+from fixtures.logs.fingerprint import pattern_of
+from fixtures.logs.model import ErrorGroup, FunctionLogs
 from fixtures.settings.model import LogAllowance, Settings
+from fixtures.wording import clock, counted
 
 SHOWN = 20
 """Fingerprints that are named one by one."""

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from checks.rules.words import listed, quoted
-from fixtures.partitions import EventsTable, Partition, Partitioning
+from fixtures.database.identifiers import quoted
+from fixtures.database.partitions import EventsTable, Partition, Partitioning
+from fixtures.wording import listed
 
 MONTH_IN_NAME = re.compile(r"_(\d{4})_(\d{2})$")
 SCHEDULED = "SELECT create_wa_events_partition(), which creates the partition three months ahead"

@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 from checks.judge import Cell, Judge
 from checks.rules.partition_commands import MONTH_IN_NAME, Commands, months
-from checks.rules.words import ago, clock, counted, listed, quoted
-from fixtures.partitions import EVENTS, MOST_ROWS, SUCCESSOR, EventsTable, Partition, Partitioning
+from fixtures.database.identifiers import quoted
+from fixtures.database.partitions import EVENTS, MOST_ROWS, SUCCESSOR, EventsTable, Partition, Partitioning
+from fixtures.outcome import NotApplicable
 from fixtures.settings.model import Settings
-from reports.outcome import NotApplicable
+from fixtures.wording import ago, clock, counted, listed
 
 KEY = "RANGE (created_at)"
 WHY = "from the first of a month without its partition, no event can be written"

@@ -6,10 +6,11 @@ from datetime import timedelta
 from fractions import Fraction
 
 from checks.judge import Judge
-from checks.rules.words import clock, counted, duration, listed, quoted
-from fixtures.history import DatabaseHistory
-from fixtures.performance import IDLE, PREPARED, QUERY, WAIT, Counters, DatabaseLoad, Session
+from fixtures.database.history import DatabaseHistory
+from fixtures.database.identifiers import quoted
+from fixtures.database.performance import IDLE, PREPARED, QUERY, WAIT, Counters, DatabaseLoad, Session
 from fixtures.settings.model import Settings
+from fixtures.wording import clock, counted, duration, listed
 
 WRAPAROUND = 2**31
 """Transaction ids that can be told apart; some millions before, the server refuses to write."""

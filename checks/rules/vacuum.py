@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from checks.judge import Cell, Judge
-from checks.rules.words import ago, clock, duration, listed, quoted
-from fixtures.catalogue import MIGRATE, Catalogue
+from fixtures.database.catalogue import MIGRATE, Catalogue
+from fixtures.database.identifiers import quoted
+from fixtures.database.table_statistics import TablesStatistics, TableStatistics
 from fixtures.settings.model import Settings
-from fixtures.table_statistics import TablesStatistics, TableStatistics
+from fixtures.wording import ago, clock, duration, listed
 
 SERVER = "server"
 """Case of the settings that hold for the whole server."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from fixtures.outcome import Status
 from reports.case import Case
-from reports.digest import Fault, readable, where
+from reports.findings import Fault, readable, where
 from reports.html.markup import Markup, caption, image, prose, rows, tag
-from reports.outcome import Status
 from reports.verdict import CheckResult, case_names
 
 WORDS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from reports.allure_text import CATEGORIES
+from reports.allure.text import CATEGORIES
 
 CHARTS = (
     {"type": "statusDynamics", "title": "Cases by outcome, run by run", "limit": 15},

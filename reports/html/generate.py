@@ -15,8 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from fixtures.files import write_atomically
 from reports import directory
-from reports.files import write_atomically
 from reports.html import history
 from reports.html.config import allurerc
 from reports.html.node import Node, NoNode, find_node

@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from reports.files import write_atomically
+from fixtures.files import write_atomically
 
 LIMIT = 100
 """Runs that are kept: at one a day three months, at about 70 KB a run 7 MB."""

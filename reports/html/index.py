@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reports import allure_environment, directory, pages
-from reports.charting import gallery
-from reports.files import write_atomically
+from fixtures.files import write_atomically
+from reports import directory, pages
+from reports.allure import environment as allure_environment
+from reports.charts import figures as charts
+from reports.charts.gallery import gallery
 from reports.html.cases import References
 from reports.html.page import document
 
@@ -31,8 +33,6 @@ def write(config: pytest.Config, record: Record, result: RunResult) -> None:
 
 def references(config: pytest.Config, result: RunResult) -> References:
     """What the run's cases refer to: charts, and the pages of the checks."""
-    from reports import charts
-
     names = dict.fromkeys(name for check in result.checks for case in check.cases for name in case.charts)
     pictures = gallery(config, names).pictures if names else {}
     return References(

@@ -7,8 +7,9 @@ from datetime import UTC
 from importlib.resources import files
 from itertools import groupby
 
-from reports import digest
-from reports.allure_text import AREAS, EPICS
+from fixtures.outcome import Status
+from reports import findings as digest
+from reports.allure.text import AREAS, EPICS
 from reports.case import WORST_FIRST
 from reports.html.cases import (
     WORDS,
@@ -23,7 +24,6 @@ from reports.html.cases import (
     whole_check,
 )
 from reports.html.markup import Markup, join, prose, tag
-from reports.outcome import Status
 from reports.verdict import CheckResult, RunResult, Verdict
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"

@@ -12,14 +12,13 @@ from typing import Any
 import psycopg
 from psycopg import conninfo
 
-from fixtures.catalogue import Catalogue
-from fixtures.catalogue_reader import catalogue_statements
-from fixtures.database import APPLICATION_NAME, LOCAL_SETTINGS, Database
-from fixtures.pieces import DATABASE_READERS
+from fixtures.database.catalogue import Catalogue
+from fixtures.database.catalogue_reader import catalogue_statements
+from fixtures.database.client import APPLICATION_NAME, LOCAL_SETTINGS, Database
+from fixtures.database.statements import READERS, Statement
+from fixtures.outcome import Gap
 from fixtures.secret import Secret
 from fixtures.settings.model import Settings
-from fixtures.statements import Statement
-from reports.outcome import Gap
 
 TRIES = 3
 
@@ -71,7 +70,7 @@ def _read(url: Secret, settings: Settings, *, cpu: bool = False) -> tuple[float,
     try:
         clock = partial(_processor_time, _process(url)) if cpu else time.perf_counter
         began = clock()
-        _, _, gaps = database.read(DATABASE_READERS, settings)
+        _, _, gaps = database.read(READERS, settings)
         return clock() - began, gaps
     finally:
         database.close()
@@ -99,7 +98,7 @@ def measure(url: Secret, settings: Settings) -> dict[str, Cost]:
     catalogue, _, _ = database.read([], settings)
     database.close()
     asked = {"catalogue": catalogue_statements(settings)} | {
-        reader.piece: dict(reader.statements(catalogue, settings)) for reader in DATABASE_READERS
+        reader.piece: dict(reader.statements(catalogue, settings)) for reader in READERS
     }
     with psycopg.connect(url.reveal(), autocommit=True, prepare_threshold=None) as connection:
         return {

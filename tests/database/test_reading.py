@@ -14,24 +14,24 @@ from psycopg import conninfo
 from checks import test_daily
 from checks import test_immediate as checks
 from checks.checklist import item_of
-from fixtures.database import Database
-from fixtures.evidence import decode, encode
-from fixtures.pieces import DATABASE_READERS
-from fixtures.reading import FROM_DATABASE
-from fixtures.run import needs_of
+from fixtures.database.client import Database
+from fixtures.database.statements import READERS, Statement
+from fixtures.evidence.document import decode, encode
+from fixtures.evidence.pieces import DATABASE, needs_of, pieces_from
+from fixtures.outcome import CouldNotLook, Status
 from fixtures.secret import Secret
 from fixtures.settings.model import Limits, Settings
-from fixtures.statements import Statement
-from reports.outcome import CouldNotLook, Status
 from tests.deployments import Deployment
-from tests.judging import judge_all, read
+from tests.outcomes import judge_all, read
 from tests.proxies import Proxy
 
 OF_DATABASE = [
     test
     for module in (checks, test_daily)
     for test in vars(module).values()
-    if item_of(test) is not None and needs_of([test]) and needs_of([test]) <= FROM_DATABASE | {"accepted_messages"}
+    if item_of(test) is not None
+    and needs_of([test])
+    and needs_of([test]) <= pieces_from(DATABASE) | {"accepted_messages"}
 ]
 """The checks that are judged on the database, one of them beside the log of the functions."""
 
@@ -154,7 +154,7 @@ def test_the_whole_transaction_is_short(any_deployment):
     durations = []
     for _ in range(5):
         began = time.monotonic()
-        _, _, gaps = database.read(DATABASE_READERS, Settings())
+        _, _, gaps = database.read(READERS, Settings())
         durations.append(time.monotonic() - began)
     database.close()
     assert gaps == {}
@@ -186,7 +186,7 @@ def test_a_network_that_goes_dead_while_reading_is_hung_up(any_deployment):
         database = Database(through(any_deployment, proxy), Limits(database_total_seconds=1))
         began = time.monotonic()
         with pytest.raises(CouldNotLook, match="stopped answering"):
-            database.read(DATABASE_READERS, Settings())
+            database.read(READERS, Settings())
         assert time.monotonic() - began < 5
 
 

@@ -9,7 +9,7 @@ from types import FunctionType
 
 import checks
 from checks.checklist import Item, item_of
-from reports.judging import unjudged
+from reports.case_builder import unjudged
 from reports.verdict import CheckResult, results
 
 

@@ -8,7 +8,7 @@ import typing
 
 import pytest
 
-from fixtures.settings import Settings
+from fixtures.settings.model import Settings
 from fixtures.settings.reference import meanings
 from tests.docs.declared import declared
 from tests.docs.index import FILE, render

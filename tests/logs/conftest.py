@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from fixtures.logs import FunctionLogs, read_logs
+from fixtures.logs.model import FunctionLogs
+from fixtures.logs.read import read_logs
 from fixtures.settings.model import Access, Settings
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)

@@ -8,11 +8,11 @@ from typing import Protocol
 import pytest
 
 from checks.test_immediate import test_functions_logged_no_error as check_06
-from fixtures.evidence import Evidence, decode, encode
+from fixtures.evidence.document import Evidence, decode, encode
+from fixtures.outcome import Status
 from fixtures.settings.model import Limits, LogAllowance, Settings
-from reports.outcome import Status
-from tests.judging import Outcome, judge
 from tests.logs.conftest import NOW, Reader, line
+from tests.outcomes import Outcome, judge
 
 FAULT = line(level="error", event="socket hang up after 30 s")
 STALE = LogAllowance("socket hang up", "the balancer", date(2026, 1, 30))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fixtures.fingerprint import fingerprint, pattern_of, words_of
+from fixtures.logs.fingerprint import fingerprint, pattern_of, words_of
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from fixtures.logs import LevelCount, read_logs
+from fixtures.logs.model import LevelCount
+from fixtures.logs.read import read_logs
+from fixtures.outcome import Gap, Status
 from fixtures.secret import Secret
 from fixtures.settings.model import Access, Limits, Settings
-from reports.outcome import Gap, Status
 from tests.logs.conftest import NOW, Reader, line
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.secret import Secret
-from fixtures.settings import Limits
+from fixtures.settings.model import Limits
 from tests.docs.pages import page
 from tests.operations.counting import CountingProxy
 from tests.proxies import Proxy

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.docs.pages import snippet
-from tests.operations.receiver import SECRET_PATH, Receiver
+from tests.reports.notify.receiver import SECRET_PATH, Receiver
 from tests.running import ROOT, environment, variables
 from tests.workflows.running import INSTALL, checkout, leaves
 

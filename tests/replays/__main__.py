@@ -87,9 +87,7 @@ def _record(name: str, deployment: Deployment, server: Server) -> None:
             service_role_key=Secret(SERVICE_KEY),
         )
     with tempfile.TemporaryDirectory() as folder:
-        run = run_suite(
-            Path(folder), "-m", SELECTION, "-q", "--probe-seed=20251127", environ=environment(access)
-        )
+        run = run_suite(Path(folder), "-m", SELECTION, "-q", "--probe-seed=20251127", environ=environment(access))
         text = (run.folder / "evidence.json").read_bytes()
         (FOLDER / f"{name}.json.gz").write_bytes(gzip.compress(text, mtime=0))
         recorded = json.dumps(statuses(run.verdict), indent=1)

@@ -17,7 +17,9 @@ ROOT = Path(__file__).parents[2]
 QUICK = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio", "-p", "no:timeout"]
 """Plugins that a nested run needs not."""
 
-CONFTEST = 'pytest_plugins = ["fixtures.settings.plugin", "reports.plugin", "checks.judge"]\n'
+CONFTEST = (
+    'pytest_plugins = ["fixtures.settings.plugin", "checks.judge", "reports.notify.plugin", "reports.plugin"]\n'
+)
 
 SETTINGS = """
 [pytest]
@@ -33,7 +35,7 @@ import logging
 import os
 import pytest
 from checks.checklist import check
-from reports.outcome import CheckFailed, CouldNotLook, NotApplicable, Unproven, Violation
+from fixtures.outcome import CheckFailed, CouldNotLook, NotApplicable, Unproven, Violation
 
 pytestmark = pytest.mark.immediate
 """

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reports.ci import place
+from reports.ci.place import place
 from tests.reports.nested import Run, project, run
 from tests.running import environment, run_suite
 

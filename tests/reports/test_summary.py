@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from reports import digest, github, summary
+from fixtures.outcome import Status, Violation
+from reports import findings as digest
+from reports import summary
 from reports.case import Case, Doubt
-from reports.outcome import Status, Violation
+from reports.ci import github
 from reports.verdict import RunResult, results
 from tests.reports.nested import project, run
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from fixtures.outcome import Status, Violation
 from reports.case import Case, Doubt, worst
-from reports.outcome import Status, Violation
 from reports.verdict import RunResult, Verdict, results, verdict_of
 
 P, F, U, E, N = Status.PASSED, Status.FAILED, Status.UNPROVEN, Status.ERROR, Status.NOT_APPLICABLE

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from fixtures.settings.document import OF_THE_RUN, Reader, overlay
+from fixtures.settings.document import OF_THE_RUN, TableReader, overlay
 from fixtures.settings.load import load_settings
 from fixtures.settings.model import Job, LogAllowance, Settings
 from fixtures.settings.problems import SettingsError
@@ -182,7 +182,7 @@ def test_what_is_not_toml_is_told_with_its_position(content: bytes, sentence: st
 def test_every_default_could_stand_in_the_file(tmp_path: Path) -> None:
     written = json.dumps(msgspec.to_builtins(Settings()))
     tables = json.loads(written, object_pairs_hook=lambda pairs: {k: v for k, v in pairs if v is not None})
-    reader = Reader("the defaults")
+    reader = TableReader("the defaults")
     values = reader.settings({name: tables[name] for name in tables.keys() - OF_THE_RUN})
     assert reader.problems == []
     assert overlay(Settings(), values) == Settings()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fixtures.settings.schedule import is_schedule
+from fixtures.schedule import is_schedule
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from checks import test_deploy
+from fixtures.outcome import Status
 from fixtures.settings.model import Health
-from reports.outcome import Status
-from tests.judging import Outcome
-from tests.webhooks.judging import access_to, not_passed, outcomes, read, settings_for
+from tests.outcomes import Outcome
+from tests.webhooks.outcomes import access_to, not_passed, outcomes, read, settings_for
 from tests.webhooks.server import Arrival, Response, Server, answer, health_of, honest
 
 STEPS = (

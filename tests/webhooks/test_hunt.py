@@ -7,7 +7,7 @@ import re
 import pytest
 
 from fixtures.webhooks.model import ForgeryProbe
-from tests.webhooks.judging import FORGERIES, access_to, outcomes, read, settings_for
+from tests.webhooks.outcomes import FORGERIES, access_to, outcomes, read, settings_for
 from tests.webhooks.server import SECRET, Arrival, Response, Server, answer, honest
 from tests.webhooks.vices import VICES, believes
 from tests.webhooks.vices.registry import Vicious

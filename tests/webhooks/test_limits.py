@@ -9,15 +9,15 @@ from dataclasses import replace
 
 import pytest
 
-from fixtures import webhooks
-from fixtures.webhooks.generated import draw_pool, pick
+from fixtures.outcome import Status
+from fixtures.webhooks.forgeries.generated import draw_pool, pick
+from fixtures.webhooks.forgeries.strategies import SORTS
 from fixtures.webhooks.probe import FIXED_REQUESTS, SEARCH_REQUESTS
-from fixtures.webhooks.strategies import SORTS
-from reports.outcome import Status
-from tests.webhooks.judging import FORGERIES, access_to, outcomes, read, settings_for
+from fixtures.webhooks.reading import read_endpoints
+from tests.webhooks.outcomes import FORGERIES, PIECES, access_to, outcomes, read, settings_for
 from tests.webhooks.server import Arrival, Response, Server, answer, honest
 
-CHECK_04_PIECES = webhooks.PIECES - {"function_health"}
+CHECK_04_PIECES = PIECES - {"function_health"}
 WEBHOOKS = ("wa-webhook", "wa-webhook-unified", "wa-webhook-core")
 
 
@@ -27,7 +27,7 @@ def requests_by_function(server: Server, base_url: str) -> Counter[str]:
 
 def test_each_endpoint_gets_the_budget_and_no_more(server: Server) -> None:
     base_url = server.serve(honest)
-    read(settings_for(), access_to(base_url), webhooks.PIECES)
+    read(settings_for(), access_to(base_url), PIECES)
     sent = requests_by_function(server, base_url)
     assert {name: sent[name] for name in WEBHOOKS} == dict.fromkeys(WEBHOOKS, 40)
 
@@ -60,7 +60,7 @@ def test_budget_that_is_too_small_is_a_usage_error() -> None:
 
 
 def test_evidence_of_other_settings_is_an_error_in_words(server: Server) -> None:
-    evidence = read(settings_for("wa-webhook"), access_to(server.serve(honest)), webhooks.PIECES)
+    evidence = read(settings_for("wa-webhook"), access_to(server.serve(honest)), PIECES)
     judged = outcomes(replace(evidence, settings=settings_for("wa-webhook-core")))
     assert {one.status for name, one in judged.items() if name.startswith("wa-webhook-core")} == {Status.ERROR}
     reason = judged["wa-webhook-core-no-signature"].reason
@@ -157,7 +157,7 @@ def test_seed_is_told_and_chosen_at_random_without_one(server: Server) -> None:
     settings = settings_for("wa-webhook")
     settings = replace(settings, probes=replace(settings.probes, seed=None))
     told: list[str] = []
-    pieces, _ = webhooks.read(settings, access_to(server.serve(honest)), CHECK_04_PIECES, told.append)
+    pieces, _ = read_endpoints(settings, access_to(server.serve(honest)), CHECK_04_PIECES, told.append)
     assert f"seed of the generated requests: {pieces['webhook_probes'].seed}" in told
     judged = outcomes(
         read(settings_for("wa-webhook"), access_to(server.serve(honest)), CHECK_04_PIECES), (FORGERIES,)

@@ -11,12 +11,11 @@ from dataclasses import replace
 
 import pytest
 
-from fixtures import webhooks
-from tests.webhooks.judging import access_to, not_passed, outcomes, read, settings_for
+from tests.webhooks.outcomes import PIECES, access_to, not_passed, outcomes, read, settings_for
 from tests.webhooks.raw import RawServer, close_each, http_10, in_chunks, with_endless_refusals
 from tests.webhooks.server import UNAUTHORIZED, Arrival, Response, Server, answer, honest, sign
 
-CHECK_04_PIECES = webhooks.PIECES - {"function_health"}
+CHECK_04_PIECES = PIECES - {"function_health"}
 
 Behaviour = Callable[[Arrival], Response]
 ODD: dict[str, Callable[[], Behaviour]] = {}
@@ -188,7 +187,7 @@ def test_other_spellings_are_noted_and_not_judged(server: Server) -> None:
 
 def test_every_request_carries_the_suites_mark(server: Server) -> None:
     base_url = server.serve(honest)
-    evidence = read(settings_for("wa-webhook"), access_to(base_url), webhooks.PIECES)
+    evidence = read(settings_for("wa-webhook"), access_to(base_url), PIECES)
     run = evidence.pieces["webhook_probes"].run_id
     ids: list[str | None] = []
     for arrival in server.arrivals(base_url):

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from fixtures import webhooks
 from fixtures.settings.model import Settings
-from fixtures.webhooks.trust_headers import TRUST_HEADERS
+from fixtures.webhooks.cases import cases
+from fixtures.webhooks.forgeries.trust_headers import TRUST_HEADERS
 
 PAGE = Path(__file__).parents[2] / "docs" / "checks" / "check-04.md"
 SETTINGS = Settings()
-CASES = webhooks.cases(replace(SETTINGS, names=replace(SETTINGS.names, anon_key="a-public-key")))
+CASES = cases(replace(SETTINGS, names=replace(SETTINGS.names, anon_key="a-public-key")))
 
 
 @pytest.mark.parametrize("parameter", ["forgery", "control", "greeting", "bearer"])
@@ -25,7 +25,7 @@ def test_page_names_every_case(parameter: str) -> None:
 
 def test_anon_key_is_a_case_only_where_it_is_known() -> None:
     assert "anon-key" in CASES["bearer"]
-    assert "anon-key" not in webhooks.cases(SETTINGS)["bearer"]
+    assert "anon-key" not in cases(SETTINGS)["bearer"]
 
 
 def test_trust_headers_are_different_lower_case_and_explained() -> None:

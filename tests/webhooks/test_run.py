@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.evidence import Evidence, encode
+from fixtures.evidence.document import Evidence, encode
 from fixtures.settings.model import Settings
 from tests.running import Run, environment, run_suite
-from tests.webhooks.judging import access_to
+from tests.webhooks.outcomes import access_to
 from tests.webhooks.server import SECRET, SERVICE_KEY, TOKEN, Server, honest
 from tests.webhooks.vices import VICES
 

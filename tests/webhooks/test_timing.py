@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from fixtures.webhooks.forgeries.timing import PAIRS, sign_test, summary
 from fixtures.webhooks.model import Timing
-from fixtures.webhooks.timing import PAIRS, sign_test, summary
-from tests.webhooks.judging import FORGERIES, access_to, not_passed, outcomes, read, settings_for
+from tests.webhooks.outcomes import FORGERIES, access_to, not_passed, outcomes, read, settings_for
 from tests.webhooks.server import Arrival, Behaviour, Response, Server, honest
 
 

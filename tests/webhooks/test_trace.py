@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 import pytest
 
 from checks import test_immediate as checks
-from fixtures.catalogue import Column, Relation
-from fixtures.evidence import Evidence, decode, encode
-from fixtures.reading import Reading
-from fixtures.run import needs_of
+from fixtures.database.catalogue import Column, Relation
+from fixtures.database.forgery_trace import search
+from fixtures.evidence.document import Evidence, decode, encode
+from fixtures.evidence.pieces import needs_of
+from fixtures.evidence.reading import Reading
+from fixtures.outcome import Status
 from fixtures.settings.model import Settings
-from fixtures.webhooks.trace import search
-from reports.outcome import Status
 from tests.deployments import Deployment
-from tests.judging import Outcome, judge
+from tests.outcomes import Outcome, judge
 
 TRACE = checks.test_forgeries_left_no_trace
 PROCESSED = checks.test_closed_dlq_processor_processed_nothing

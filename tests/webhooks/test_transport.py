@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 import trustme
 
-from fixtures import webhooks
-from reports.outcome import Status
-from tests.webhooks.judging import (
+from fixtures.outcome import Status
+from tests.webhooks.outcomes import (
     CONTROLS,
     FORGERIES,
     HANDSHAKES,
+    PIECES,
     PROCESSOR,
     access_to,
     not_passed,
@@ -29,7 +29,7 @@ from tests.webhooks.judging import (
 from tests.webhooks.raw import RawServer, Style, written
 from tests.webhooks.server import Arrival, Response, Server, answer, honest
 
-CHECK_04_PIECES = webhooks.PIECES - {"function_health"}
+CHECK_04_PIECES = PIECES - {"function_health"}
 
 
 def broken_json(arrival: Arrival) -> bool:

@@ -6,13 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from fixtures import webhooks
-from reports.outcome import Status
-from tests.webhooks.judging import access_to, outcomes, read, settings_for
+from fixtures.outcome import Status
+from tests.webhooks.outcomes import PIECES, access_to, outcomes, read, settings_for
 from tests.webhooks.server import ANON_KEY, Server, honest
 from tests.webhooks.vices import VICES, Vice
 
-CHECK_04_PIECES = webhooks.PIECES - {"function_health"}
+CHECK_04_PIECES = PIECES - {"function_health"}
 
 
 @pytest.mark.parametrize("vice", VICES.values(), ids=VICES)

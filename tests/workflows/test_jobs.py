@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 import checks
-from fixtures.listing import variables_for
-from fixtures.run import needs_of
-from tests.operations.receiver import SECRET_PATH, Receiver
+from fixtures.evidence.pieces import NEEDS, needs_of
+from tests.reports.notify.receiver import SECRET_PATH, Receiver
 from tests.running import variables
 from tests.workflows.expressions import filled, truth
 from tests.workflows.running import INSTALL, checkout, leaves, load, run_job
@@ -195,7 +194,7 @@ def test_every_variable_that_a_check_needs_is_passed_and_no_other():
     names = [module.name for module in pkgutil.iter_modules(checks.__path__) if module.name.startswith("test_")]
     modules = [importlib.import_module(f"checks.{name}") for name in names]
     tests = [value for module in modules for name, value in vars(module).items() if name.startswith("test_")]
-    needed = {name for piece in needs_of(tests) for name in variables_for(piece)}
+    needed = {name for piece in needs_of(tests) for name in NEEDS[piece]}
     step = next(step for step in JOBS["verify"]["steps"] if step.get("name") == "Verify")
     passed = {name for name in step["env"] if name not in ("WAIT", "COLUMNS")}
     assert passed == needed - {"EASYMO_LOG_FILE"} | {"EASYMO_DEPLOYED_AT", "EASYMO_RELEASE"}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fixtures.settings.model import Settings
-from fixtures.webhooks import cases
+from fixtures.webhooks.cases import cases
 from tests.webhooks.server import Arrival, Response, answer
 
 Vicious = Callable[[Arrival], Response | None]

@@ -1,0 +1,237 @@
+"""Rules of check 3: a pass of the DLQ processor was completed, lately, and after the deployment."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from checks.judge import Judge
+from fixtures import schedule
+from fixtures.database.dlq_passes import COMPLETED, FAILED, TRIGGERED, DlqPasses, HttpAnswer, Pass
+from fixtures.settings.model import Settings
+from fixtures.wording import ago, clock, counted
+
+WHY = "customers' failed messages are not retried while the processor does not run"
+LOOK = (
+    "look at the dlq-processor's logs (Supabase dashboard, Edge Functions) and at net._http_response; "
+    "to stop the schedule: SELECT cron.alter_job(jobid, active := false) FROM cron.job "
+    "WHERE jobname = 'process-dlq-entries'"
+)
+ANSWER_WITHIN = timedelta(seconds=90)
+"""An answer this soon after a ``triggered`` row is taken for the answer to it: pg_net keeps no address."""
+A_PASS_TAKES = timedelta(seconds=150)
+"""The longest that an edge function may run: a pass that was triggered earlier is over."""
+
+
+def nothing_is_dated_in_the_future(
+    judge: Judge, passes: DlqPasses, now: datetime, settings: Settings
+) -> tuple[Pass, ...]:
+    """Require that no pass is dated later than the server's clock allows; give back the others, newest first."""
+    latest = now + timedelta(seconds=settings.windows.clock_tolerance_seconds)
+    future = [row for row in passes.latest if row.processed_at is not None and row.processed_at > latest]
+    judge.requires(
+        not future,
+        f"{counted(len(future), 'row')} of dlq_processing_log dated in the future, up to "
+        f"{clock(future[0].processed_at) if future else ''}",
+        expected=f"nothing later than the database's clock, {clock(now)}",
+        why="a row from the future looks like a recent pass for as long as nobody notices",
+        advice="find what writes processed_at with another clock, and correct or delete these rows",
+    )
+    return tuple(row for row in passes.latest if row.processed_at is not None and row.processed_at <= latest)
+
+
+def latest_pass_succeeded(judge: Judge, ended: Pass, now: datetime) -> None:
+    """Require that the latest pass that came to an end completed, without error, and served something."""
+    at = f"the pass at {clock(ended.processed_at)}"
+    judge.requires(
+        ended.status == COMPLETED,
+        f"{at} has status {ended.status}: {ended.error or 'without a message'}",
+        expected="completed",
+        why=WHY,
+        advice=LOOK,
+    )
+    judge.requires(
+        ended.status != COMPLETED or not ended.error,
+        f"{at} is called completed but carries the error: {ended.error}",
+        expected="completed without an error message",
+        why=WHY,
+        advice=LOOK,
+    )
+    _entries_were_served(judge, ended, at)
+    judge.finds(
+        f"latest completed pass {ago(now, ended.processed_at or now)}: "
+        f"{_count(ended.entries_processed)} processed, {_count(ended.entries_failed)} failed"
+    )
+
+
+def _entries_were_served(judge: Judge, ended: Pass, at: str) -> None:
+    counts = (ended.entries_processed, ended.entries_failed)
+    judge.requires(
+        not any(count is not None and count < 0 for count in counts),
+        f"{at} counts {_count(counts[0])} processed and {_count(counts[1])} failed entries",
+        expected="no count below zero",
+        why="what the processor says of its work cannot be trusted",
+        advice="look at how the dlq-processor counts the entries that it writes to dlq_processing_log",
+    )
+    failed = "the only entry" if ended.entries_failed == 1 else f"all {ended.entries_failed} entries"
+    if ended.entries_processed is None:
+        failed = f"none is counted as processed, and {counted(ended.entries_failed or 0, 'entry', 'entries')}"
+    judge.requires(
+        not _all_failed(ended),
+        f"{failed} of {at} failed",
+        expected="entries that are processed",
+        why=WHY,
+        advice=LOOK,
+    )
+
+
+def _count(number: int | None) -> str:
+    return "an unknown number" if number is None else str(number)
+
+
+def _all_failed(ended: Pass) -> bool:
+    """Whether nothing was served, be the failed entries counted among the processed ones or beside them."""
+    failed = ended.entries_failed or 0
+    return failed > 0 and (ended.entries_processed or 0) in (0, failed)
+
+
+def completed_in_time(
+    judge: Judge, rows: tuple[Pass, ...], passes: DlqPasses, now: datetime, settings: Settings
+) -> None:
+    """Require a completed pass since the deployment and within the silence that is allowed."""
+    silent = timedelta(seconds=settings.thresholds.dlq_silent_seconds)
+    deployed = settings.deployed_at
+    since = max(deployed, now - silent) if deployed is not None else now - silent
+    ended = next((row for row in rows if row.status in (COMPLETED, FAILED)), None)
+    if ended is not None:
+        latest_pass_succeeded(judge, ended, now)
+        if (ended.processed_at or now) >= since:
+            _later_calls_were_answered_well(judge, ended, rows, passes, now)
+            return
+    triggered = [row for row in rows if row.status == TRIGGERED and (row.processed_at or now) >= since]
+    if triggered and _answers_decide(judge, triggered, passes, now):
+        return
+    if deployed is not None and now - deployed < silent:
+        due = schedule.next_due(_dlq_schedule(settings), deployed)
+        judge.cannot_tell(
+            f"no pass since the deployment at {clock(deployed)}; first run due at {clock(due)}", "--wait 6m"
+        )
+        return
+    if triggered and ended is None:
+        unseen = (
+            f", and the answers cannot be seen: {passes.answers_unreadable}" if passes.answers_unreadable else ""
+        )
+        judge.cannot_tell(
+            f"the schedule fired {counted(len(triggered), 'time')} since {clock(since)}, "
+            f"but no completed pass is recorded{unseen}",
+            "a completed row in dlq_processing_log, or the answers in net._http_response",
+        )
+        return
+    _silence(judge, ended, passes, now, settings)
+    if triggered:
+        judge.finds(f"the schedule fired {counted(len(triggered), 'time')} since {clock(since)}")
+
+
+def _silence(judge: Judge, ended: Pass | None, passes: DlqPasses, now: datetime, settings: Settings) -> None:
+    silent = timedelta(seconds=settings.thresholds.dlq_silent_seconds)
+    minutes = f"{silent.total_seconds() / 60:g} min"
+    scheduled_since = _first_seen(passes)
+    if ended is None and (scheduled_since is None or now - scheduled_since < silent):
+        judge.cannot_tell(
+            "no completed pass is recorded, and nothing tells how long the schedule has been there",
+            "EASYMO_DEPLOYED_AT, or --wait 6m",
+        )
+        return
+    last = (
+        f"the last one ended {ago(now, ended.processed_at)}" if ended and ended.processed_at else "there was none"
+    )
+    judge.requires(
+        False,
+        f"no pass of the DLQ processor completed within {minutes}: {last}",
+        expected=f"a completed pass every five minutes; silent for more than {minutes} is critical",
+        why=WHY,
+        advice=LOOK,
+    )
+
+
+def _first_seen(passes: DlqPasses) -> datetime | None:
+    seen = [passes.first_at, passes.scheduled_since]
+    return min((at for at in seen if at is not None), default=None)
+
+
+def _later_calls_were_answered_well(
+    judge: Judge, ended: Pass, rows: tuple[Pass, ...], passes: DlqPasses, now: datetime
+) -> None:
+    """Require that no call after the latest pass that ended was refused: a good pass must not hide it.
+
+    A pass that may still be under way is left out, and so is one around which answers contradict each other.
+    """
+    over = [
+        row
+        for row in rows
+        if row.status == TRIGGERED
+        and row.processed_at is not None
+        and (ended.processed_at or now) < row.processed_at < now - A_PASS_TAKES
+    ]
+    calls = _answered(over, passes)
+    if calls and not any(answer.good for answer in calls[0]):
+        _was_answered_badly(judge, over, calls, now)
+
+
+def _answers_decide(judge: Judge, triggered: list[Pass], passes: DlqPasses, now: datetime) -> bool:
+    """Judge passes that were only triggered by the answers to the latest call; say whether they decide."""
+    calls = _answered(triggered, passes)
+    if not calls:
+        return False
+    newest = calls[0][0]
+    # Until its time is over, what came may be another caller's: then the call before says whether there are any.
+    doubtful = calls[: 1 if now - newest.created > ANSWER_WITHIN else 2]
+    if any(_contradict(answers) for answers in doubtful):
+        judge.cannot_tell(
+            f"the schedule fired {counted(len(triggered), 'time')} and no completed pass is recorded, while the "
+            f"answers that followed contradict each other ({_kinds(doubtful)}), and pg_net keeps no address: some "
+            "of them are answers to other calls",
+            "a completed row in dlq_processing_log; the dlq-processor's logs (Supabase dashboard, Edge Functions)",
+        )
+    elif newest.good:
+        judge.requires(True, "")
+        judge.finds(f"no completed row, but the processor answered {newest.in_words} {ago(now, newest.created)}")
+    else:
+        _was_answered_badly(judge, triggered, calls, now)
+    return True
+
+
+def _was_answered_badly(judge: Judge, triggered: list[Pass], calls: list[list[HttpAnswer]], now: datetime) -> None:
+    """Say that the latest call was answered with errors only, and when one was last answered well."""
+    good = next((answer for answers in calls for answer in answers if answer.good), None)
+    before = f"; the last good answer came {ago(now, good.created)}" if good else ""
+    judge.requires(
+        False,
+        f"the schedule fired {counted(len(triggered), 'time')}, but the processor answered "
+        f"{_kinds(calls[:1])}, at last {ago(now, calls[0][0].created)}{before}",
+        expected="HTTP 200 from the dlq-processor, and a completed row",
+        why=WHY,
+        advice="check the service role key and the URL that process_dlq_entries() uses. " + LOOK,
+    )
+
+
+def _answered(triggered: list[Pass], passes: DlqPasses) -> list[list[HttpAnswer]]:
+    """What came shortly after each triggered row, newest first, without the rows that nothing came after."""
+    calls = ([answer for answer in passes.answers if _answers(answer, row)] for row in triggered)
+    return [answers for answers in calls if answers]
+
+
+def _contradict(answers: list[HttpAnswer]) -> bool:
+    return len({answer.good for answer in answers}) > 1
+
+
+def _kinds(calls: list[list[HttpAnswer]]) -> str:
+    return ", ".join(sorted({answer.in_words for answers in calls for answer in answers}))
+
+
+def _answers(answer: HttpAnswer, row: Pass) -> bool:
+    return row.processed_at is not None and timedelta(0) <= answer.created - row.processed_at <= ANSWER_WITHIN
+
+
+def _dlq_schedule(settings: Settings) -> str:
+    jobs = [job for job in settings.jobs if job.function == "process_dlq_entries"] or list(settings.jobs)
+    return jobs[0].schedule

@@ -1,0 +1,132 @@
+"""Rules of check 4 about what refused requests left behind: no row in any table, and no pass of the processor."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from checks.judge import Judge
+from fixtures.database.connection import DatabaseConnection
+from fixtures.database.dlq_passes import TRIGGERED, DlqPasses
+from fixtures.database.forgery_trace import ForgeryTrace, TableTrace
+from fixtures.webhooks.model import ProcessorProbes, WebhookProbes
+from fixtures.wording import counted
+
+A_PASS_TAKES = timedelta(seconds=150)
+"""The longest that an edge function may run, so that a pass may end this long after it was triggered."""
+
+CLOCKS_AGREE = timedelta(seconds=2)
+"""How well the difference between the runner's clock and the database's is known."""
+
+
+def since(began: datetime, connection: DatabaseConnection) -> datetime:
+    """When something began by the runner's clock, by the database's clock, or up to seconds before.
+
+    What was read of the database ends soon after the probes, and what they set going may end after them: so
+    everything from then on counts.
+    """
+    return began - timedelta(seconds=connection.clock_difference_seconds or 0) - CLOCKS_AGREE
+
+
+def left_no_trace(
+    judge: Judge, trace: ForgeryTrace, probes: WebhookProbes, connection: DatabaseConnection, schema: str
+) -> None:
+    """Require that no row of any table carries the id of a forged request of this run."""
+    judge.expects("No forged request left a row in any table.")
+    begin = since(probes.began, connection)
+    for table, found in trace.tables.items():
+        name = f"{schema}.{table}"
+        if found.problem and not found.proof:
+            judge.requires(False, found.problem, expected=f"a table {name} to look for traces in")
+        elif found.problem:
+            judge.cannot_tell(f"{name} was not searched: {found.problem}", found.proof)
+        else:
+            _has_no_row_of(judge, found, name, probes.run_id)
+            _hides_nothing(judge, found, name, trace.role, begin)
+    searched = [table for table, found in trace.tables.items() if not found.problem]
+    judge.finds(f"searched for ids of run {probes.run_id}: {', '.join(searched) or 'no table'}")
+
+
+def _has_no_row_of(judge: Judge, found: TableTrace, name: str, run: str) -> None:
+    rows = found.runs.get(run, 0)
+    judge.requires(
+        rows == 0,
+        f"{counted(rows, 'row')} of {name} {'carries' if rows == 1 else 'carry'} ids of forged requests",
+        expected="none",
+        why="what was refused has been recorded all the same: anybody can fill the tables, and what reads them "
+        "takes it for real",
+        advice="record nothing before the signature is verified; look at the rows: SELECT * FROM "
+        f"{name} AS r WHERE r::text LIKE '%easymo-verification-forged-{run}-%'",
+    )
+    if found.unnamed_only:
+        judge.finds(
+            f"{name} is large and has no index on created_at: only rows without a message id were searched"
+        )
+    if others := sum(found.runs.values()) - rows:
+        judge.finds(f"{counted(others, 'row')} of {name} are traces of another run's forged requests")
+
+
+def _hides_nothing(judge: Judge, found: TableTrace, name: str, role: str, begin: datetime) -> None:
+    """Require that hidden columns leave no doubt: no row that has no message was created meanwhile."""
+    if not found.hidden:
+        return
+    columns = ", ".join(found.hidden)
+    unnamed = sum(at >= begin for at in found.unnamed)
+    if found.judged_unnamed and not unnamed:
+        judge.finds(
+            f"{name}: role {role} may not read {columns}; no row without a message id was created meanwhile"
+        )
+        return
+    created = f", and {counted(unnamed, 'row')} without a message id came meanwhile" if unnamed else ""
+    judge.cannot_tell(
+        f"{name} was not searched in {columns}, which role {role} may not read{created}",
+        f"GRANT SELECT ({columns}) ON {name} TO {role}",
+    )
+
+
+def processed_nothing(
+    judge: Judge, probes: ProcessorProbes, passes: DlqPasses, connection: DatabaseConnection
+) -> None:
+    """Require that no pass ended while the processor was called without its key but those of the schedule."""
+    judge.expects(f"No pass ran while {probes.function} was called without the service role key.")
+    if connection.clock_difference_seconds is None:
+        judge.cannot_tell(
+            "the clocks of this machine and of the database were not compared", "run the checks again"
+        )
+        return
+    ran, unexplained = _passes_since(since(probes.began, connection), passes)
+    judge.finds(
+        f"{counted(ran, 'pass', 'passes')} in the log since the calls were made, {unexplained} unexplained"
+    )
+    if unexplained and not any(one.status == TRIGGERED for one in passes.latest):
+        judge.cannot_tell(
+            "a pass ended while the calls were made, and the log has no row that says what the schedule triggers",
+            "run the checks again, away from the minutes in which the schedule fires",
+        )
+        return
+    judge.requires(
+        not unexplained,
+        f"{counted(unexplained, 'pass', 'passes')} ended while {probes.function} was called without its key, not "
+        f"triggered by the schedule, although the calls got "
+        f"{', '.join(attempt.outcome for attempt in probes.attempts.values())}",
+        expected="no pass but the schedule's own",
+        why="the calls are refused only after they have been obeyed",
+        advice="look at who calls before the pass begins",
+    )
+
+
+def _passes_since(begin: datetime, passes: DlqPasses) -> tuple[int, int]:
+    """How many passes ended since then, and how many of them the schedule had not triggered.
+
+    The schedule writes a row when it triggers a pass, and a pass one when it ends: each explains one of the other.
+    """
+    rows = sorted((one.processed_at, one.status) for one in passes.latest if one.processed_at is not None)
+    triggered = [at for at, status in rows if status == TRIGGERED]
+    ran = unexplained = 0
+    for at in (at for at, status in rows if status != TRIGGERED):
+        ran += at >= begin
+        begun = next((t for t in triggered if timedelta(0) <= at - t <= A_PASS_TAKES), None)
+        if begun is not None:
+            triggered.remove(begun)
+        else:
+            unexplained += at >= begin
+    return ran, unexplained

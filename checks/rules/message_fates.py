@@ -1,0 +1,204 @@
+"""Rules of check 10: each inbound message is processed, or on its way through the DLQ."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from checks.judge import Cell, Judge
+from checks.rules.success_rate import percent
+from fixtures.database.by_service import MOST_SERVICES
+from fixtures.database.message_fates import EXAMINED, REPROCESSED, WAITING, Fate, MessageFates
+from fixtures.logs.model import MINUTE, AcceptedMessages
+from fixtures.outcome import Gap, Status
+from fixtures.settings.model import Settings
+from fixtures.wording import clock, counted, listed
+
+WHY = "these customers wrote and nobody will answer"
+CLOCKS_APART = timedelta(minutes=2)
+"""A log entry and the row that belongs to it may differ by this much: other clocks, and the time in between."""
+SHORTEST_COMPARED = timedelta(minutes=10)
+FEWEST_UNRECORDED = 5
+"""Fewer messages than this are no evidence against the records."""
+
+MEANING = {
+    "missing": "neither processed nor in the DLQ",
+    "left unprocessed": "recorded as not processed, and not in the DLQ",
+    "given up: failed": "failed in the DLQ after the last retry",
+    "given up: discarded": "discarded in the DLQ",
+}
+"""What became of lost messages, as people say it."""
+
+ADVICE = {
+    "missing": "compare the functions' logs of these minutes with wa_events; Meta keeps no copy to be fetched",
+    "left unprocessed": "SELECT whatsapp_message_id, created_at FROM processed_webhook_messages WHERE NOT "
+    "processed AND created_at > now() - interval '1 day'; put their payloads into webhook_dlq as pending",
+    "given up: failed": "mend the cause, then UPDATE webhook_dlq SET status = 'pending', retry_count = 0, "
+    "next_retry_at = now() WHERE status = 'failed' AND updated_at > now() - interval '1 day'",
+    "given up: discarded": "ask who discarded them and why; answer these customers by hand",
+}
+
+
+def nothing_is_lost(judge: Judge, fates: MessageFates) -> None:
+    """Require that no message of the window is lost; name each loss by reason and service."""
+    lost = sum(fate.count for fate in fates.lost)
+    least = "at least " if fates.candidates > EXAMINED else ""
+    judge.finds(
+        f"{counted(fates.received, 'inbound message')} recorded since {clock(fates.since)}, {least}{lost} lost"
+        + (f" ({percent(lost, fates.received)})" if lost and fates.received and not least else "")
+        + f", {_count(fates, WAITING)} waiting in the DLQ, {_count(fates, REPROCESSED)} reprocessed by it"
+    )
+    for outcome in sorted({fate.outcome for fate in fates.lost}):
+        own = [fate for fate in fates.lost if fate.outcome == outcome]
+        judge.requires(
+            False,
+            f"{least}{counted(sum(fate.count for fate in own), 'message')} {_meaning(outcome)}: "
+            + listed((_in_words(fate) for fate in own), MOST_SERVICES + 1),
+            expected="each inbound message is processed, or is in the DLQ as pending, processing or reprocessed",
+            why=WHY,
+            advice=ADVICE.get(outcome, "SELECT status, count(*) FROM webhook_dlq GROUP BY status"),
+        )
+    if least:
+        judge.finds(
+            f"{fates.candidates} records of messages have no processed row; the latest {EXAMINED} were looked up"
+        )
+    if not fates.lost:
+        _traffic_proves_it(judge, fates)
+
+
+def _meaning(outcome: str) -> str:
+    status = outcome.removeprefix("given up: ")
+    return MEANING.get(outcome, f"in the DLQ with status {status}, which the contract does not know")
+
+
+def _traffic_proves_it(judge: Judge, fates: MessageFates) -> None:
+    """Where nothing is lost: say whether there was anything to lose, and whether all of it was followed."""
+    if not fates.received and not fates.fates:
+        beside = f", though {counted(fates.processed, 'message')} were processed" if fates.processed else ""
+        judge.cannot_tell(
+            f"no inbound message is recorded between {clock(fates.since)} and {clock(fates.until)}{beside}",
+            "traffic that wa_events records with its message ids",
+        )
+        return
+    judge.requires(not fates.lost, "messages are lost")
+    if fates.candidates > EXAMINED:
+        judge.cannot_tell(
+            f"{counted(fates.candidates, 'record')} of messages without a processed row, of which the latest "
+            f"{EXAMINED} were looked up",
+            "the check again when the DLQ has caught up",
+        )
+
+
+def _in_words(fate: Fate) -> str:
+    times = clock(fate.first) if fate.first == fate.last else f"{clock(fate.first)} to {clock(fate.last)}"
+    return f"{fate.service} {fate.count}, {times}, ids {', '.join(fate.ids)}"
+
+
+def everything_can_be_followed(judge: Judge, fates: MessageFates) -> None:
+    """Require records that can be followed: dated, directed, and with the message's id."""
+    for rows in fates.misdated:
+        judge.requires(
+            not rows.future,
+            f"{counted(rows.future, 'row')} of {rows.table} dated in the future",
+            expected="nothing later than the database's clock",
+            why="messages from the future are missing in every window that is judged",
+            advice="find what writes created_at with another clock",
+        )
+        judge.requires(
+            not rows.undated,
+            f"{counted(rows.undated, 'row')} of {rows.table} without created_at",
+            expected="each row has a time",
+            why="no window ever holds these messages, so that their loss is not noticed",
+            advice=f"find what writes rows of {rows.table} without created_at",
+        )
+    if fates.untraceable:
+        judge.cannot_tell(
+            f"{counted(fates.untraceable, 'event')} of wa_events cannot be followed: inbound without a message "
+            "id, or neither inbound nor outbound",
+            "message_id and direction in wa_events; types of events that are no messages belong into "
+            "names.other_events",
+        )
+    if fates.nameless:
+        judge.cannot_tell(
+            f"{counted(fates.nameless, 'row')} of processed_webhook_messages not processed and without "
+            "whatsapp_message_id: nobody can say whose message that was",
+            "SELECT correlation_id, created_at FROM processed_webhook_messages WHERE NOT processed AND "
+            "whatsapp_message_id IS NULL; and whatsapp_message_id in each row from now on",
+        )
+    _successor_is_searched(judge, fates.successor)
+    if not fates.texts_searched:
+        judge.finds(
+            "whatsapp_messages was not searched by time, for want of an index on created_at; wa_events was"
+        )
+    if fates.in_flight:
+        judge.finds(f"{counted(fates.in_flight, 'message')} younger than the grace, not judged")
+
+
+def _successor_is_searched(judge: Judge, gap: Gap | None) -> None:
+    """Require that the successor of wa_events could be searched: messages may be recorded there only."""
+    if gap is None:
+        return
+    if gap.status is Status.FAILED:
+        judge.requires(
+            False, gap.reason, advice=gap.advice, why="messages that only it records cannot be followed"
+        )
+    else:
+        judge.cannot_tell(f"wa_events_new was not searched: {gap.reason}", gap.advice)
+
+
+def accepted_requests_are_recorded(
+    judge: Judge, accepted: AcceptedMessages, fates: MessageFates, settings: Settings
+) -> None:
+    """Require that the database records what the functions' log says was accepted, where the log says it.
+
+    A message that Meta delivers twice is accepted twice and recorded once, so a small excess is no loss.
+    """
+    if accepted.since is None or accepted.unread:
+        judge.finds(f"the functions' log does not tell of accepted messages: {accepted.unread}")
+        return
+    begin = max(accepted.since, fates.since.replace(second=0, microsecond=0) + 2 * CLOCKS_APART)
+    end = fates.until.replace(second=0, microsecond=0) - 2 * CLOCKS_APART
+    if end - begin < SHORTEST_COMPARED:
+        judge.finds("the functions' log is too short to compare it with the records")
+        return
+    taken = _sum(accepted.minutes, accepted.since, begin, end)
+    recorded = _sum(
+        fates.minutes, fates.since.replace(second=0, microsecond=0), begin - CLOCKS_APART, end + CLOCKS_APART
+    )
+    excess, most = taken - recorded, settings.thresholds.unrecorded_percent
+    figures = (
+        f"{counted(taken, 'message')} accepted by the functions' log from {clock(begin)} to {clock(end)}, "
+        f"{recorded} recorded in wa_events"
+    )
+    judge.finds(figures)
+    judge.requires(
+        excess < FEWEST_UNRECORDED or 100 * excess <= most * taken,
+        f"{figures}: {excess} more than recorded",
+        expected=f"at most {most:g} % more, for messages that were delivered twice",
+        why="a message that was answered with 200 and not recorded is never sent again",
+        advice="look for errors of inserts in the functions' logs and in the Postgres logs of that time",
+    )
+
+
+def _sum(minutes: tuple[int, ...], since: datetime, begin: datetime, end: datetime) -> int:
+    """The counts of the minutes from ``begin`` to ``end``, of which the first one is that of ``since``."""
+    first, last = (max(0, int((moment - since) / MINUTE)) for moment in (begin, end))
+    return sum(minutes[first:last])
+
+
+def _count(fates: MessageFates, outcome: str) -> int:
+    return sum(fate.count for fate in fates.fates if fate.outcome == outcome)
+
+
+def by_outcome(fates: MessageFates) -> list[dict[str, Cell]]:
+    """What became of the messages without a processed row, for the report."""
+    return [
+        {
+            "outcome": MEANING.get(fate.outcome, fate.outcome),
+            "service": fate.service,
+            "messages": fate.count,
+            "first": clock(fate.first),
+            "last": clock(fate.last),
+            "ids": ", ".join(fate.ids),
+        }
+        for fate in fates.fates
+    ]

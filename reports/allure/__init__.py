@@ -1,0 +1,1 @@
+"""Allure's results of a run."""

@@ -1,0 +1,138 @@
+"""Allure's results: every check under its checklist item's name, with our outcomes, words and evidence.
+
+allure-pytest writes the results; here each is completed before it is written, and what is written goes through
+the gate. Nothing of a captured log and no traceback of a judged check gets into them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from checks.judge import Table
+from fixtures.outcome import Status
+from reports import directory, pages
+from reports.allure import text as allure_text
+from reports.case import Case
+from reports.case_builder import in_one_line, in_words
+from reports.charts import figures as charts
+from reports.charts import gallery as charting
+from reports.html.markup import caption
+
+if TYPE_CHECKING:
+    from reports.redaction.redactor import Redactor
+
+STATUSES = {
+    Status.PASSED: "passed",
+    Status.FAILED: "failed",
+    Status.ERROR: "broken",
+    Status.UNPROVEN: "skipped",
+    Status.NOT_APPLICABLE: "skipped",
+}
+SEVERITIES = {"must": "blocker", "should": "normal", "nice": "minor"}
+"""The checklist calls its must-haves deployment blockers."""
+
+_LONGEST_PARAMETER = 80
+_CONSTANT = frozenset(
+    {"uuid", "historyId", "testCaseId", "fullName", "titlePath", "status", "stage", "source", "type", "labels"}
+)
+
+
+def configure(config: pytest.Config, folder: Path) -> None:
+    """Let allure-pytest write into the folder, unless another place was asked for; without captured output."""
+    if hasattr(config.option, "allure_report_dir"):
+        config.option.allure_report_dir = config.option.allure_report_dir or str(folder / directory.ALLURE)
+        config.option.attach_capture = False
+
+
+def redact(config: pytest.Config, redactor: Redactor) -> None:
+    """Put a file logger that redacts in the place of Allure's own, until the end of the run."""
+    if not getattr(config.option, "allure_report_dir", None):
+        return
+    from allure_commons import plugin_manager
+    from allure_commons.logger import AllureFileLogger
+
+    from reports.allure.logger import RedactingFileLogger  # start-up: allure_commons, which a listing does without
+
+    for logger in [found for found in plugin_manager.get_plugins() if isinstance(found, AllureFileLogger)]:
+        ours = RedactingFileLogger(config.option.allure_report_dir, redactor, _CONSTANT)
+        plugin_manager.unregister(logger)
+        plugin_manager.register(ours)
+        # allure-pytest takes its own logger away at the end, and stumbles where it isn't registered.
+        config.add_cleanup(lambda logger=logger, ours=ours: _put_back(logger, ours))  # type: ignore[misc] # mypy#12557
+
+
+def _put_back(logger: object, ours: object) -> None:
+    from allure_commons import plugin_manager
+
+    plugin_manager.unregister(ours)
+    plugin_manager.register(logger)
+
+
+def describe(config: pytest.Config, case: Case, when: str | None, trace: str = "") -> None:
+    """Complete Allure's result of the test that is running, when its last phase has been judged."""
+    listener = config.pluginmanager.get_plugin("allure_listener")
+    result = listener.allure_logger.get_test(None) if listener is not None and when == "teardown" else None
+    if result is None:
+        return
+    from allure_commons.model2 import Label, Link, StatusDetails
+
+    drawn = _charts(config, case.charts)
+    result.name = case.name
+    result.status = STATUSES[case.status]
+    result.statusDetails = StatusDetails(message=message(case), trace=trace or None) if message(case) else None
+    proves = pages.proves(config, case.page)
+    result.description, result.descriptionHtml = None, allure_text.description(case, drawn, proves)
+    result.labels = [Label(name=name, value=value) for name, value in allure_text.labels(case, SEVERITIES)]
+    folder = Path(config.option.allure_report_dir).parent
+    url = pages.address(config, case.page) or pages.beside(config, case.page, folder)
+    result.links = [Link(type="link", url=url, name=case.page)]
+    for parameter in result.parameters:
+        parameter.value = parameter.value.strip("'\"")[:_LONGEST_PARAMETER]
+    _attach(case.tables)
+    _attach_charts(drawn)
+
+
+def message(case: Case) -> str:
+    """What stands beside the status: short, and for the categories to tell unproven from not applicable."""
+    if case.status is Status.PASSED:
+        return ""
+    if case.status in (Status.UNPROVEN, Status.NOT_APPLICABLE):
+        return f"{case.status.value.replace('_', ' ')}: {in_one_line(case)}"
+    known = f"{allure_text.KNOWN_ISSUE} ({case.known_issue}): " if case.known_issue else ""
+    return known + in_words(case)
+
+
+def _attach(tables: Iterable[Table]) -> None:
+    import allure
+
+    for table in tables:
+        allure.attach(as_csv(table), name=caption(table), attachment_type=allure.attachment_type.CSV)
+
+
+def _charts(config: pytest.Config, names: Iterable[str]) -> dict[str, bytes]:
+    """Title → chart as SVG, for those that could be drawn."""
+    pictures = charting.gallery(config, names).pictures
+    return {charts.title(name): pictures[name] for name in names if name in pictures}
+
+
+def _attach_charts(drawn: Mapping[str, bytes]) -> None:
+    import allure
+
+    for title, svg in drawn.items():
+        allure.attach(svg, name=title, attachment_type=allure.attachment_type.SVG)
+
+
+def as_csv(table: Table) -> str:
+    """A table of evidence as CSV: columns in the order in which rows first name them."""
+    columns: dict[str, Any] = {column: None for row in table.rows for column in row}
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(dict(row) for row in table.rows)
+    return text.getvalue()

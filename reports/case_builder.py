@@ -1,0 +1,184 @@
+"""From what a test did to a judged case: status, reason, violations, and the few lines that a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from checks.checklist import Item, item_of
+from checks.judge import JUDGE, Judge
+from fixtures.outcome import CheckFailed, CouldNotLook, NotApplicable, Status, Unproven, Violation
+from reports.case import Case, Doubt, words_of
+from reports.redaction.redactor import Redactor
+
+CADENCES = ("immediate", "daily", "weekly", "deploy", "predeploy", "staging", "rollback")
+UNEXPECTED = "look at the traceback, which junit.xml and Allure's results have: the suite did not expect this"
+LONGEST_REASON = 1000
+"""Characters of a reason that are shown; figures and names stand at its beginning."""
+
+
+def case_of(item: pytest.Item) -> Case | None:
+    """The case that a test is, not judged yet; None where the test declares no checklist item."""
+    function = getattr(item, "function", None)
+    declared = item_of(function)
+    if declared is None:
+        return None
+    callspec = getattr(item, "callspec", None)
+    name = str(getattr(function, "__name__", item.name))
+    marks = [mark.name for mark in item.iter_markers()]
+    case = unjudged(declared, callspec.id if callspec else name, name, item.nodeid, marks)
+    return replace(case, aspect=callspec.id if callspec else _aspect(item, declared, name))
+
+
+def _aspect(item: pytest.Item, declared: Item, name: str) -> str:
+    """The test's name in words, where it isn't the only one that proves the checklist item."""
+    tests = [test for test in vars(getattr(item, "module", item)).values() if item_of(test) == declared]
+    return words_of(name) if len(tests) > 1 else ""
+
+
+def unjudged(declared: Item, case: str, test: str, node: str, marks: list[str]) -> Case:
+    """A case of a checklist item before anything is known of its outcome."""
+    return Case(
+        check=declared.id,
+        title=declared.title,
+        criterion=declared.criterion,
+        area=declared.area,
+        page=declared.page,
+        id=case,
+        test=test,
+        node=node,
+        cadences=tuple(cadence for cadence in CADENCES if cadence in marks),
+    )
+
+
+def judged(case: Case, item: pytest.Item, call: pytest.CallInfo[None], redactor: Redactor) -> Case:
+    """The case after one phase of its test, with all prose redacted."""
+    judge = item.stash.get(JUDGE, Judge())
+    raised = call.excinfo.value if call.excinfo is not None else None
+    facts = _facts(raised, call.when, judge)
+    prose: dict[str, Any] = facts | {
+        "id": case.id,
+        "aspect": case.aspect,
+        "node": case.node,
+        "expectation": judge.expectation,
+        "findings": list(judge.findings),
+        "tables": [
+            {"title": t.title, "rows": [dict(row) for row in t.rows], "total": t.total} for t in judge.tables
+        ],
+        "charts": list(judge.charts),
+    }
+    redacted = redactor.data(prose)
+    # Cut after redaction: half a secret would not be recognised.
+    redacted["reason"] = _cut(redacted["reason"])
+    return Case.of(case.plain() | redacted | {"status": facts["status"]})
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} …"
+
+
+def _facts(raised: BaseException | None, when: str, judge: Judge) -> dict[str, Any]:
+    """Status, reason and what belongs to it; a violation that was found outweighs whatever happened after it."""
+    status = _status(raised, when)
+    violations = list(judge.violations)
+    if isinstance(raised, CheckFailed):
+        violations += [violation for violation in raised.violations if violation not in violations]
+    if violations and when == "call":
+        status = Status.FAILED
+    shown = violations if status is Status.FAILED else []
+    doubts = list(_doubts(raised, judge))
+    return {
+        "status": status.value,
+        "reason": _reason(status, raised, shown),
+        "advice": _advice(status, raised),
+        "violations": [_plain(violation) for violation in shown],
+        "doubts": [{"reason": doubt.reason, "proof": doubt.proof} for doubt in doubts],
+    }
+
+
+def _status(raised: BaseException | None, when: str) -> Status:
+    if raised is None:
+        return Status.PASSED
+    if isinstance(raised, NotApplicable):
+        return Status.NOT_APPLICABLE
+    if isinstance(raised, pytest.skip.Exception):
+        return Status.UNPROVEN
+    # What goes wrong while cleaning up says nothing about the deployment, whatever its type.
+    if isinstance(raised, AssertionError) and when != "teardown":
+        return Status.FAILED
+    return Status.ERROR
+
+
+def _reason(status: Status, raised: BaseException | None, violations: list[Violation]) -> str:
+    if violations:
+        also = f"; then {_message(raised)}" if raised is not None and not isinstance(raised, CheckFailed) else ""
+        return "; ".join(violation.found for violation in violations) + also
+    return _message(raised) if raised is not None and status is not Status.PASSED else ""
+
+
+def _message(raised: BaseException) -> str:
+    if isinstance(raised, NotApplicable | Unproven | CouldNotLook):
+        return raised.reason
+    if isinstance(raised, pytest.skip.Exception):
+        return str(raised.msg or "skipped without a reason")
+    text = str(raised).strip()
+    if not isinstance(raised, AssertionError | pytest.fail.Exception):
+        text = f"{type(raised).__name__}: {text}" if text else type(raised).__name__
+    return text or "an assertion does not hold, and says nothing more"
+
+
+def _doubts(raised: BaseException | None, judge: Judge) -> Iterator[Doubt]:
+    collected = [Doubt(doubt.reason, doubt.proof) for doubt in judge.doubts]
+    yield from collected
+    if isinstance(raised, Unproven) and raised.reason != "; ".join(doubt.reason for doubt in collected):
+        yield Doubt(raised.reason, raised.proof)
+    elif isinstance(raised, pytest.skip.Exception) and not isinstance(raised, Unproven | NotApplicable):
+        yield Doubt(_message(raised))
+
+
+def _advice(status: Status, raised: BaseException | None) -> str:
+    if isinstance(raised, CouldNotLook):
+        return raised.advice
+    return UNEXPECTED if status is Status.ERROR and not isinstance(raised, AssertionError) else ""
+
+
+def traceback_of(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+    """The traceback of an exception that nobody expected: without local values, without pytest's own frames."""
+    from _pytest._code import filter_traceback
+
+    excinfo.traceback = excinfo.traceback.filter(filter_traceback) or excinfo.traceback
+    return str(excinfo.getrepr(style="short", showlocals=False, funcargs=False))
+
+
+def _plain(violation: Violation) -> dict[str, str]:
+    return {
+        "found": violation.found,
+        "expected": violation.expected,
+        "why": violation.why,
+        "advice": violation.advice,
+    }
+
+
+def in_words(case: Case) -> str:
+    """The case's outcome in a few lines: what was found, what was expected, why it matters, what to do."""
+    lines: list[str] = []
+    for violation in case.violations:
+        lines.append(violation.found)
+        lines += [f"  expected: {violation.expected}"] if violation.expected else []
+        lines += [f"  why it matters: {violation.why}"] if violation.why else []
+        lines += [f"  what to do: {violation.advice}"] if violation.advice else []
+    if case.status is Status.UNPROVEN and case.doubts:
+        for doubt in case.doubts:
+            lines.append(doubt.reason)
+            lines += [f"  what would prove it: {doubt.proof}"] if doubt.proof else []
+    lines = lines or [case.reason]
+    return "\n".join([*lines, f"  what to do: {case.advice}"] if case.advice else lines)
+
+
+def in_one_line(case: Case) -> str:
+    """The case's outcome in one line, with what would prove it."""
+    doubts = [f"{doubt.reason} ({doubt.proof})" if doubt.proof else doubt.reason for doubt in case.doubts]
+    return "; ".join(doubts) if case.status is Status.UNPROVEN and doubts else case.reason

@@ -1,0 +1,197 @@
+"""Charts of the evidence, as SVG that reads well on light and on dark pages.
+
+Needs matplotlib (the optional dependency ``charts``), which is imported when a chart is drawn and not before.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from fixtures.evidence.document import Evidence
+
+NEEDED = "pip install -c requirements.lock -e '.[charts]'"
+"""What brings the library that draws."""
+
+GREY = "#808790"
+COLOURS = {
+    "pending": "#d29a2e",
+    "processing": "#4a90d9",
+    "reprocessed": "#4fa36b",
+    "failed": "#d9534f",
+    "discarded": "#9b7fc4",
+}
+OTHER_COLOUR = "#c46fa0"
+INCHES = (7.2, 3.0)
+STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "easymo-verification",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), GREY),
+}
+TABLES_SHOWN = 15
+
+
+def available() -> bool:
+    """Whether charts can be drawn here."""
+    return importlib.util.find_spec("matplotlib") is not None
+
+
+def title(name: str) -> str:
+    """What a chart shows, for links and attachments; a ``KeyError`` where there is no such chart."""
+    return CHARTS[name][0]
+
+
+def draw(name: str, evidence: Evidence) -> bytes:
+    """A chart as SVG.
+
+    Args:
+        name: one of :data:`CHARTS`.
+        evidence: the evidence of the run, as the checks judged it.
+
+    Raises:
+        KeyError: there is no such chart, or the evidence has nothing for it.
+        ImportError: matplotlib is not installed.
+    """
+    return render(name, evidence, "svg", transparent=True, metadata={"Date": None})
+
+
+def render(name: str, evidence: Evidence, form: str, **options: Any) -> bytes:
+    """A chart in any form that matplotlib writes; raises as :func:`draw` does."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    _, piece, plot = CHARTS[name]
+    with rc_context(STYLE):
+        figure = Figure(figsize=INCHES, layout="constrained")
+        plot(figure, evidence.pieces[piece], evidence)
+        picture = io.BytesIO()
+        figure.savefig(picture, format=form, **options)
+    return picture.getvalue()
+
+
+def _axes(figure: Figure, unit: str) -> Axes:
+    """Axes without clutter: two spines, a faint grid, the unit."""
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_ylabel(unit)
+    axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.6)
+    axes.set_axisbelow(True)
+    return axes
+
+
+def _by_hour(figure: Figure, unit: str) -> Axes:
+    from matplotlib import dates
+    from matplotlib.ticker import MaxNLocator
+
+    axes = _axes(figure, unit)
+    typed: Any = dates  # its classes have no types
+    locator = typed.AutoDateLocator(tz=UTC)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(typed.ConciseDateFormatter(locator, tz=UTC))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+    axes.set_xlabel("hour (UTC)")
+    return axes
+
+
+def _show(axes: Axes, hours: Sequence[datetime], since: datetime, until: datetime) -> None:
+    """Bounds and legend, once everything is in place."""
+    axes.set_ylim(bottom=0)
+    if hours:
+        axes.set_xlim(min(since, hours[0]), max(until, hours[-1]))  # type: ignore[arg-type]  # an axis of dates
+        handles, labels = axes.get_legend_handles_labels()
+        axes.legend(
+            handles, labels, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(labels), frameon=False, fontsize=8
+        )
+    else:
+        axes.text(0.5, 0.5, "nothing in this time", transform=axes.transAxes, ha="center")
+        axes.set_axis_off()
+
+
+HOUR = 1 / 24
+"""Width of an hour on an axis of dates, whose unit is the day."""
+
+
+def _dlq_entries(figure: Figure, queue: Any, _: Evidence) -> None:
+    """Entries by the hour of their creation, stacked by the status that they have now."""
+    axes = _by_hour(figure, "entries")
+    hours = sorted({count.hour for count in queue.by_hour})
+    below = dict.fromkeys(hours, 0)
+    found = {count.status for count in queue.by_hour}
+    for status in [*(known for known in COLOURS if known in found), *sorted(found - COLOURS.keys())]:
+        counts = {count.hour: count.count for count in queue.by_hour if count.status == status}
+        heights = [counts.get(hour, 0) for hour in hours]
+        axes.bar(
+            hours,
+            heights,
+            width=HOUR * 0.85,
+            align="edge",
+            bottom=[below[hour] for hour in hours],
+            color=COLOURS.get(status, OTHER_COLOUR),
+            label=status,
+        )
+        below = {hour: below[hour] + height for hour, height in zip(hours, heights, strict=True)}
+    _show(axes, hours, queue.since, queue.read_at)
+
+
+def _messages(figure: Figure, fates: Any, _: Evidence) -> None:
+    """Messages received, processed and queued, by hour."""
+    axes = _by_hour(figure, "messages per hour")
+    hours = [hour.hour for hour in fates.hours]
+    axes.bar(
+        hours,
+        [hour.received for hour in fates.hours],
+        width=HOUR * 0.85,
+        align="edge",
+        color=GREY,
+        alpha=0.45,
+        label="received",
+    )
+    for series, colour in (("processed", COLOURS["reprocessed"]), ("queued", COLOURS["failed"])):
+        axes.step(
+            [*hours, *(hour + (hours[-1] - hours[0]) / max(len(hours) - 1, 1) for hour in hours[-1:])],
+            [getattr(hour, series) for hour in (*fates.hours, *fates.hours[-1:])],
+            where="post",
+            color=colour,
+            linewidth=1.8,
+            label="queued in the DLQ" if series == "queued" else series,
+        )
+    _show(axes, hours, fates.since, fates.until)
+
+
+def _dead_tuples(figure: Figure, statistics: Any, evidence: Evidence) -> None:
+    """Dead tuples of each table, beside the number from which on they count."""
+    tables = sorted(statistics.tables, key=lambda table: (table.dead, table.name))[-TABLES_SHOWN:]
+    figure.set_size_inches(INCHES[0], 0.9 + 0.26 * len(tables))
+    axes = _axes(figure, "")
+    axes.grid(visible=False, axis="y")
+    axes.grid(axis="x", color=GREY, alpha=0.25, linewidth=0.6)
+    axes.set_xlabel("dead tuples")
+    many = evidence.settings.thresholds.dead_tuples
+    bars = axes.barh(
+        [table.name for table in tables],
+        [table.dead for table in tables],
+        color=[COLOURS["failed" if table.dead > many else "processing"] for table in tables],
+    )
+    shares = [100 * table.dead / max(table.live + table.dead, 1) for table in tables]
+    axes.bar_label(bars, [f"{share:.0f} %" for share in shares], padding=3, color=GREY, fontsize=8)
+    axes.axvline(many, color=COLOURS["failed"], linewidth=1, linestyle="--")
+    axes.set_xlim(0, 1.15 * max([many, *(table.dead for table in tables)]))
+
+
+Plot = Callable[["Figure", Any, "Evidence"], None]
+
+CHARTS: dict[str, tuple[str, str, Plot]] = {
+    "dlq-entries": ("DLQ entries by hour and status", "dlq_queue", _dlq_entries),
+    "messages": ("Messages received, processed and queued by hour", "message_fates", _messages),
+    "dead-tuples": ("Dead tuples by table", "table_statistics", _dead_tuples),
+}
+"""Name → what it shows, the piece of evidence that it is drawn from, and what draws it."""

@@ -1,0 +1,134 @@
+"""A finished run in the order in which a person needs it: the same entries for the terminal and the summary.
+
+Cases that say the same are one entry: sixty checks that could not reach the database are one cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from fixtures.outcome import Status
+from reports.case import WORST_FIRST, Case, words_of
+from reports.verdict import CheckResult, RunResult, Verdict, case_names, reasons
+
+Tells = Callable[[Case], list[tuple[str, str]]]
+"""What a case says: reasons, each with what would help."""
+
+WHY = {
+    Verdict.GO: "every must holds, and nothing else failed",
+    Verdict.CONCERNS: "every must holds; a should or nice failed, or could not be looked at",
+    Verdict.UNPROVEN: "no must failed, but one could not be judged",
+    Verdict.NO_GO: "a must failed, or could not be looked at",
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that does not hold, with the cases that it was found in."""
+
+    cases: tuple[str, ...]
+    found: str
+    expected: str
+    why: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One reason why checks could not be looked at or judged, with what would help and whom it concerns."""
+
+    reason: str
+    help: str
+    checks: tuple[str, ...]
+    """The checks concerned, as people say them, each with its criterion."""
+    cases: int
+
+
+def faults(check: CheckResult) -> tuple[Fault, ...]:
+    """What does not hold in a failed check, each thing once."""
+    failed = [case for case in check.cases if case.status is Status.FAILED]
+    found: dict[tuple[str, str, str, str], list[str]] = {}
+    for name, case in zip(case_names(failed), failed, strict=True):
+        for violation in case.violations:
+            key = (violation.found, violation.expected, violation.why, violation.advice)
+            found.setdefault(key, []).append(name)
+        if not case.violations:
+            found.setdefault((case.reason, "", "", ""), []).append(name)
+    return tuple(Fault(tuple(dict.fromkeys(names)), *key) for key, names in found.items())
+
+
+def where(check: CheckResult, fault: Fault) -> str:
+    """The cases that a fault was found in; nothing in a check of one case, where nobody has to be told."""
+    return some([readable(name) for name in fault.cases]) if len(check.cases) > 1 else ""
+
+
+def readable(name: str) -> str:
+    """The name of a case for people: a test's name becomes words, a parameter's id stays."""
+    test, bracket, parameter = name.partition("[")
+    if not test.startswith("test_"):
+        return name
+    return f"{words_of(test)} {bracket}{parameter}".strip()
+
+
+def errors(run: RunResult) -> tuple[Cause, ...]:
+    """Why cases could not be looked at."""
+    return _causes(run.checks, Status.ERROR, lambda case: [(case.reason, case.advice)])
+
+
+def unproven(run: RunResult) -> tuple[Cause, ...]:
+    """Why cases could not be judged, and what would prove them."""
+    return _causes(
+        run.checks,
+        Status.UNPROVEN,
+        lambda case: [(doubt.reason, doubt.proof) for doubt in case.doubts] or [(case.reason, "")],
+    )
+
+
+def not_applicable(run: RunResult) -> tuple[Cause, ...]:
+    """Which checks have nothing to apply to."""
+    return tuple(Cause(reasons(check.cases), "", (name(check),), len(check.cases)) for check in run.not_applicable)
+
+
+def _causes(checks: Iterable[CheckResult], status: Status, told: Tells) -> tuple[Cause, ...]:
+    found: dict[tuple[str, str], tuple[dict[str, None], list[None]]] = {}
+    for check, case in _cases(checks, status):
+        for key in told(case):
+            names, cases = found.setdefault(key, ({}, []))
+            names[name(check)] = None
+            cases.append(None)
+    return tuple(Cause(*key, tuple(names), len(cases)) for key, (names, cases) in found.items())
+
+
+def _cases(checks: Iterable[CheckResult], status: Status) -> Iterator[tuple[CheckResult, Case]]:
+    for check in checks:
+        yield from ((check, case) for case in check.cases if case.status is status)
+
+
+def worst(run: RunResult) -> list[CheckResult]:
+    """The checks that somebody has to look at: musts first, then by how bad they are."""
+    found = [check for check in run.judged if check.status is not Status.PASSED]
+    return sorted(found, key=lambda check: (check.criterion != "must", WORST_FIRST.index(check.status)))
+
+
+def name(check: CheckResult) -> str:
+    """The check with its weight: ``Check 2 (must)``."""
+    return f"{check.label} ({check.criterion})"
+
+
+def headline(run: RunResult) -> str:
+    """How many checks came out how, in words."""
+    counts = run.counts
+    parts = [
+        f"{counts[status]} {status.value}{'s' if status is Status.ERROR and counts[status] > 1 else ''}"
+        for status in WORST_FIRST
+        if counts[status]
+    ]
+    parts += [f"{len(run.not_applicable)} not applicable"] if run.not_applicable else []
+    return f"{len(run.judged)} {'check' if len(run.judged) == 1 else 'checks'}: {', '.join(parts)}"
+
+
+def some(names: Sequence[str], limit: int = 6) -> str:
+    """The first of the names, and how many more there are."""
+    rest = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,1 @@
+"""Who is told of a verdict: Slack, and a heartbeat service."""

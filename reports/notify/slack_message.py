@@ -1,0 +1,81 @@
+"""The verdict of a run as a short message for Slack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC
+from typing import Any
+
+from fixtures.outcome import Status
+from reports import findings as digest
+from reports.ci.place import run_url
+from reports.verdict import CheckResult, RunResult, Verdict, reasons
+
+SIGNS = {Verdict.GO: "✅", Verdict.CONCERNS: "⚠️", Verdict.UNPROVEN: "❔", Verdict.NO_GO: "⛔"}
+SHOWN = 5
+"""Checks that a message names; who wants to know more opens the report."""
+
+LONGEST_HEADER = 150
+LONGEST_TITLE = 100
+LONGEST_SENTENCE = 240
+"""Characters: Slack takes 150 in a header and 3000 in a section, where each may become five by escaping."""
+
+
+def message(result: RunResult, *, replayed: bool = False) -> dict[str, Any]:
+    """The message of a run: the verdict, what it comes from with what to do, and where it ran."""
+    title = _cut(
+        f"{SIGNS[result.verdict]} {result.verdict.value} · {result.target} · {result.selection}", LONGEST_HEADER
+    )
+    why = f"{digest.WHY[result.verdict].capitalize()}. {digest.headline(result)}."
+    blocks = [
+        {"type": "header", "text": {"type": "plain_text", "text": title}},
+        _section(f"*{escape(why)}*"),
+        *_worst(result),
+        {"type": "context", "elements": [{"type": "mrkdwn", "text": _where(result, replayed)}]},
+    ]
+    return {"text": escape(f"{title}: {why}"), "blocks": blocks}
+
+
+def escape(text: str) -> str:
+    """Text that Slack shows as it is: no mention of a channel, no link."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _worst(result: RunResult) -> Iterator[dict[str, Any]]:
+    worst = digest.worst(result)
+    yield from (_section(_check(check)) for check in worst[:SHOWN])
+    if len(worst) > SHOWN:
+        yield _section(f"and {len(worst) - SHOWN} more, which the report has")
+
+
+def _check(check: CheckResult) -> str:
+    cases = [case for case in check.cases if case.status is check.status]
+    name = _cut(f"{check.label} · {check.title}", LONGEST_TITLE)
+    lines = [f"*{escape(name)}* ({check.criterion}): {check.status.value}"]
+    lines.append(escape(_cut(reasons(cases), LONGEST_SENTENCE)))
+    if advice := _advice(check):
+        lines.append(f"_What to do:_ {escape(_cut(advice, LONGEST_SENTENCE))}")
+    return "\n".join(lines)
+
+
+def _advice(check: CheckResult) -> str:
+    """The first thing to do about a check."""
+    if check.status is Status.FAILED:
+        return next((fault.advice for fault in digest.faults(check) if fault.advice), "")
+    cases = [case for case in check.cases if case.status is check.status]
+    proofs = (doubt.proof for case in cases for doubt in case.doubts)
+    return next((said for said in (*(case.advice for case in cases), *proofs) if said), "")
+
+
+def _where(result: RunResult, replayed: bool) -> str:
+    moment = f"{result.finished_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    again = "; evidence of an earlier run, judged again" if replayed else ""
+    return f"{moment}{again}" + (f" · <{run_url()}|the run and its report>" if run_url() else "")
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 2]} …"

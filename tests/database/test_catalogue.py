@@ -1,0 +1,182 @@
+"""Check 1 proven both ways: DLQ tables exist, serve the functions, and are closed to the public."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.outcome import Status
+
+DLQ = "check-01[webhook_dlq]"
+LOG = "check-01[dlq_processing_log]"
+FIRST_PASS = "check-03[first_dlq_processing_ran]"
+RATE = "check-05[success_rate]"
+JOB = "check-02[process-dlq-entries]"
+PARTITIONS = "check-02[create-wa-events-partitions]"
+
+MISSING = "table public.webhook_dlq does not exist"
+
+FAULTS = {
+    "dropped": (
+        "DROP TABLE public.webhook_dlq CASCADE",
+        {
+            DLQ: (Status.FAILED, f"{MISSING}: the migration that creates it was not applied here"),
+            RATE: (Status.FAILED, MISSING),
+        },
+    ),
+    "in another schema": (
+        "CREATE SCHEMA app; ALTER TABLE public.webhook_dlq SET SCHEMA app",
+        {
+            DLQ: (Status.FAILED, f"{MISSING}; found app.webhook_dlq instead"),
+            RATE: (Status.FAILED, MISSING),
+        },
+    ),
+    "a view of the same name": (
+        "ALTER TABLE public.webhook_dlq RENAME TO dead_letters;"
+        "CREATE VIEW public.webhook_dlq AS SELECT * FROM public.dead_letters",
+        {
+            DLQ: (Status.FAILED, "public.webhook_dlq is a view, not a table"),
+            RATE: (Status.FAILED, "public.webhook_dlq is a view, not a table"),
+        },
+    ),
+    "an older table with other columns": (
+        "ALTER TABLE public.webhook_dlq DROP COLUMN retry_count CASCADE, DROP COLUMN next_retry_at CASCADE",
+        {
+            DLQ: (
+                Status.FAILED,
+                "public.webhook_dlq has no column retry_count: the migration that creates it was not applied "
+                "here; public.webhook_dlq has no column next_retry_at",
+            )
+        },
+    ),
+    "a column of a type that cannot serve": (
+        "ALTER TABLE public.webhook_dlq ALTER COLUMN last_retry_at TYPE timestamp",
+        {
+            DLQ: (
+                Status.FAILED,
+                "public.webhook_dlq.last_retry_at is of type timestamp without time zone, "
+                "which cannot serve as timestamp with time zone",
+            )
+        },
+    ),
+    "row security off": (
+        "ALTER TABLE public.webhook_dlq DISABLE ROW LEVEL SECURITY;"
+        "GRANT SELECT ON public.webhook_dlq TO anon, authenticated",
+        {
+            DLQ: (
+                Status.FAILED,
+                "role anon can read public.webhook_dlq: it has the privilege, and row security is off; "
+                "role authenticated can read public.webhook_dlq",
+            )
+        },
+    ),
+    "a policy for everybody": (
+        "GRANT SELECT ON public.webhook_dlq TO anon; CREATE POLICY everybody ON public.webhook_dlq USING (true)",
+        {DLQ: (Status.FAILED, 'role anon can read public.webhook_dlq: policy "everybody" shows it every row')},
+    ),
+    "a policy that is always true": (
+        "GRANT SELECT ON public.webhook_dlq TO anon; CREATE POLICY sure ON public.webhook_dlq USING (1 = 1)",
+        {
+            DLQ: (
+                Status.FAILED,
+                'role anon can read public.webhook_dlq: policy "sure" shows it every row ((1 = 1))',
+            )
+        },
+    ),
+    "a policy that every row fulfils": (
+        "GRANT SELECT ON public.webhook_dlq TO anon;"
+        "CREATE POLICY any_row ON public.webhook_dlq USING (id IS NOT NULL)",
+        {DLQ: (Status.FAILED, 'policy "any_row" shows it rows, whoever asks ((id IS NOT NULL))')},
+    ),
+    "a policy that names the role": (
+        "GRANT SELECT ON public.webhook_dlq TO anon; CREATE POLICY named ON public.webhook_dlq "
+        "USING (current_user IN ('anon', 'authenticated'))",
+        {DLQ: (Status.FAILED, 'role anon can read public.webhook_dlq: policy "named"')},
+    ),
+    "a policy for whoever is logged in": (
+        "CREATE SCHEMA auth; CREATE FUNCTION auth.role() RETURNS text LANGUAGE sql AS $$SELECT 'anon'$$;"
+        "GRANT SELECT ON public.webhook_dlq TO authenticated;"
+        "CREATE POLICY logged_in ON public.webhook_dlq FOR SELECT TO authenticated"
+        " USING (auth.role() = 'authenticated')",
+        {DLQ: (Status.FAILED, 'role authenticated can read public.webhook_dlq: policy "logged_in"')},
+    ),
+    "anon bypasses row security": (
+        "GRANT SELECT ON public.webhook_dlq TO anon; REVOKE ALL ON public.dlq_processing_log FROM anon;"
+        "ALTER ROLE anon BYPASSRLS",
+        {DLQ: (Status.FAILED, "role anon can read public.webhook_dlq: it has the privilege, and it bypasses")},
+    ),
+    "service_role may not insert": (
+        "REVOKE INSERT, UPDATE ON public.webhook_dlq FROM service_role",
+        {DLQ: (Status.FAILED, "service_role lacks INSERT, UPDATE on public.webhook_dlq")},
+    ),
+    "row security shuts out service_role": (
+        "ALTER ROLE service_role NOBYPASSRLS",
+        {
+            DLQ: (Status.FAILED, "row security on public.webhook_dlq shuts out service_role"),
+            LOG: (Status.FAILED, "row security on public.dlq_processing_log shuts out service_role"),
+        },
+    ),
+    "the suite's role may not read it": (
+        "REVOKE SELECT ON public.dlq_processing_log FROM easymo_verifier, PUBLIC;"
+        "REVOKE pg_read_all_data FROM easymo_verifier",
+        {
+            LOG: (Status.FAILED, "role easymo_verifier may not read public.dlq_processing_log"),
+            FIRST_PASS: (Status.UNPROVEN, "GRANT SELECT ON public.dlq_processing_log TO easymo_verifier"),
+        },
+    ),
+    "row security hides the rows from the suite's role": (
+        "ALTER ROLE easymo_verifier NOBYPASSRLS",
+        {
+            DLQ: (Status.UNPROVEN, "row security hides rows of public.webhook_dlq from role easymo_verifier"),
+            LOG: (Status.UNPROVEN, "ALTER ROLE easymo_verifier BYPASSRLS, or a SELECT policy USING (true)"),
+            JOB: (Status.UNPROVEN, "row security hides rows of cron.job from role easymo_verifier"),
+            PARTITIONS: (Status.UNPROVEN, "ALTER ROLE easymo_verifier BYPASSRLS"),
+            FIRST_PASS: (Status.UNPROVEN, "row security hides rows of public.dlq_processing_log"),
+            RATE: (Status.UNPROVEN, "row security hides rows of public.processed_webhook_messages"),
+        },
+    ),
+}
+
+ODD_BUT_HEALTHY = {
+    "more columns than expected": "ALTER TABLE public.webhook_dlq ADD COLUMN note text",
+    "varchar for text": "ALTER TABLE public.webhook_dlq ALTER COLUMN service TYPE varchar(60)",
+    "bigint for int": "ALTER TABLE public.webhook_dlq ALTER COLUMN status_code TYPE bigint",
+    "no privilege instead of row security": "ALTER TABLE public.webhook_dlq DISABLE ROW LEVEL SECURITY;"
+    "REVOKE ALL ON public.webhook_dlq FROM anon, authenticated, PUBLIC",
+    "a policy for service_role": "CREATE POLICY service ON public.webhook_dlq TO service_role USING (true)",
+    "Supabase's usual policy for everybody who is service_role": "CREATE SCHEMA auth;"
+    "CREATE FUNCTION auth.role() RETURNS text LANGUAGE sql AS $$SELECT 'anon'$$;"
+    "CREATE POLICY service ON public.webhook_dlq USING (auth.role() = 'service_role')",
+    "a policy that another one takes back": "GRANT SELECT ON public.webhook_dlq TO anon;"
+    "CREATE POLICY everybody ON public.webhook_dlq USING (true);"
+    "CREATE POLICY nobody ON public.webhook_dlq AS RESTRICTIVE TO anon, authenticated USING (false)",
+    "a policy that shows nothing": "GRANT SELECT ON public.webhook_dlq TO anon;"
+    "CREATE POLICY nothing ON public.webhook_dlq USING (false)",
+    "row security forced on the owner": "ALTER TABLE public.webhook_dlq FORCE ROW LEVEL SECURITY",
+    "another table of the same name elsewhere": "CREATE SCHEMA archive;CREATE TABLE archive.webhook_dlq (id int)",
+    "no role anon": "ALTER ROLE anon RENAME TO anonymous_visitor",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_is_found(fault, finds):
+    """Each fault is found by check 1, with words that name it, and by nothing that it does not concern."""
+    finds(*FAULTS[fault])
+
+
+@pytest.mark.parametrize("variant", ODD_BUT_HEALTHY)
+def test_odd_but_healthy_is_quiet(variant, finds):
+    """What is unusual and works raises no alarm."""
+    finds(ODD_BUT_HEALTHY[variant], {})
+
+
+def test_policies_can_show_every_row_to_the_suites_role(finds):
+    """A role without BYPASSRLS proves as much, where policies show it everything."""
+    tables = ("webhook_dlq", "dlq_processing_log", "processed_webhook_messages", "wa_events")
+    policies = [
+        f"CREATE POLICY verifier ON public.{table} FOR SELECT TO easymo_verifier USING (true)" for table in tables
+    ]
+    policies += [
+        f"CREATE POLICY verifier ON cron.{table} FOR SELECT TO easymo_verifier USING (true)"
+        for table in ("job", "job_run_details")
+    ]
+    finds("; ".join(["ALTER ROLE easymo_verifier NOBYPASSRLS", *policies]), {})

@@ -1,1 +1,0 @@
-"""The report that people open: rendered in a real browser, searched for secrets, and looked at by the tests."""

@@ -1,0 +1,101 @@
+"""Judging a running deployment in this process: the readers, the evidence and the checks of a run.
+
+What a subprocess of pytest would add, files and exit status, is proven by the tests of the runs themselves.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from checks.checklist import item_of
+from checks.judge import Judge
+from checks.parameters import cases
+from fixtures.evidence.document import Evidence, decode, encode
+from fixtures.evidence.pieces import PIECES, needs_of
+from fixtures.evidence.reading import Reading
+from fixtures.outcome import CheckFailed, CouldNotLook, NotApplicable, Status, Unproven
+from fixtures.settings.model import Access, Settings
+from reports.redaction.redactor import Redactor
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check said of a deployment."""
+
+    status: Status
+    reason: str = ""
+    judge: Judge | None = None
+
+
+def read(access: Access, tests: list[Any], settings: Settings | None = None) -> Evidence:
+    """Read what the tests need, and give it back as a run's checks would get it: redacted, from a file's text."""
+    reading = Reading(settings or Settings(), access, needs_of(tests), lambda line: None)
+    try:
+        reading.open_database()
+        reading.read_logs()
+        reading.probe_endpoints()
+        reading.read_database()
+    finally:
+        reading.close()
+    return decode(json.dumps(Redactor().data(json.loads(encode(reading.evidence())))))
+
+
+def judge(test: Callable[..., None], evidence: Evidence, **parameters: str) -> Outcome:
+    """Run one case of a check on evidence and say how it ended."""
+    statement = Judge()
+    known = {"judge": statement, "settings": evidence.settings, "evidence": evidence, **parameters}
+    try:
+        arguments = {
+            name: evidence.piece(name) if name in PIECES else known[name]
+            for name in inspect.signature(test).parameters
+        }
+        test(**arguments)
+        statement.decide()
+    except CheckFailed as failure:
+        return Outcome(Status.FAILED, str(failure), statement)
+    except NotApplicable as absence:
+        return Outcome(Status.NOT_APPLICABLE, absence.reason, statement)
+    except Unproven as doubt:
+        return Outcome(Status.UNPROVEN, str(doubt.msg), statement)
+    except CouldNotLook as error:
+        return Outcome(Status.ERROR, error.reason, statement)
+    return Outcome(Status.PASSED, "", statement)
+
+
+def judge_all(tests: list[Any], evidence: Evidence) -> dict[str, Outcome]:
+    """Run every case of several checks; the keys are such as ``check-01[webhook_dlq]``."""
+    values = cases(evidence.settings)
+    outcomes: dict[str, Outcome] = {}
+    for test in tests:
+        item = item_of(test)
+        assert item is not None
+        names = [name for name in inspect.signature(test).parameters if name in values]
+        assert len(names) <= 1, "judge_all knows checks with one parameter"
+        for value in values[names[0]] if names else [""]:
+            case = value or test.__name__.removeprefix("test_")
+            parameters = {names[0]: value} if names else {}
+            outcomes[f"{item.id}[{case}]"] = judge(test, evidence, **parameters)
+    return outcomes
+
+
+def expect(outcomes: Mapping[str, Outcome], expected: Mapping[str, tuple[Status, str]]) -> None:
+    """Assert that exactly the expected cases did not pass, each with its status and a part of its reason."""
+    unexpected = {
+        case: f"{outcome.status}: {outcome.reason}"
+        for case, outcome in outcomes.items()
+        if outcome.status is not Status.PASSED and case not in expected
+    }
+    assert not unexpected, unexpected
+    for case, (status, part) in expected.items():
+        assert (outcomes[case].status, part in outcomes[case].reason) == (status, True), outcomes[case].reason
+
+
+def assert_outcome(outcome: Outcome, status: Status, *parts: str) -> None:
+    """Assert how a case ended and what its reason says."""
+    assert outcome.status is status, f"{outcome.status}: {outcome.reason}"
+    for part in parts:
+        assert part in outcome.reason, outcome.reason

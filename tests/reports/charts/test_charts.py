@@ -1,0 +1,122 @@
+"""Charts are drawn from the evidence, beside the verdict and in Allure's results, and never cost the verdict."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+
+from checks.test_daily import test_dlq_is_processing as check_09
+from checks.test_daily import test_no_message_is_lost as check_10
+from checks.test_daily import test_table_is_not_bloated as check_12
+from reports.charts import figures as charts
+from tests.outcomes import read
+from tests.running import environment, run_suite
+
+TESTS = [check_09, check_10, check_12]
+SVG = "{http://www.w3.org/2000/svg}"
+WORDS = {
+    "dlq-entries": {"entries", "hour (UTC)", "pending", "reprocessed"},
+    "messages": {"messages per hour", "hour (UTC)", "received", "processed", "queued in the DLQ"},
+    "dead-tuples": {"dead tuples", "whatsapp_messages", "0 %"},
+}
+
+
+def texts(picture: bytes) -> set[str]:
+    """The words in a picture."""
+    return {"".join(found.itertext()).strip() for found in ElementTree.fromstring(picture).iter(f"{SVG}text")}
+
+
+@pytest.fixture
+def evidence(any_deployment):
+    """The evidence of the daily checks that draw."""
+    return read(any_deployment.access, TESTS)
+
+
+@pytest.mark.parametrize("name", charts.CHARTS)
+def test_chart_says_what_it_shows(name, evidence):
+    """Axes have their units, series their names; the ground is transparent, so that it suits any page."""
+    picture = charts.draw(name, evidence)
+    assert texts(picture) >= WORDS[name]
+    assert b"fill: #ffffff" not in picture
+    assert charts.draw(name, evidence) == picture
+
+
+@pytest.mark.parametrize("name", charts.CHARTS)
+def test_chart_of_nothing_is_drawn(name, any_deployment, evidence):
+    """A day without anything is a picture that says so."""
+    pieces = evidence.pieces
+    empty = {
+        "dlq_queue": replace(pieces["dlq_queue"], by_hour=()),
+        "message_fates": replace(pieces["message_fates"], hours=()),
+        "table_statistics": replace(pieces["table_statistics"], tables=()),
+    }
+    found = texts(charts.draw(name, replace(evidence, pieces=pieces | empty)))
+    assert ("nothing in this time" in found) is (name != "dead-tuples")
+
+
+def test_single_hour_and_unknown_status_are_drawn(evidence):
+    """One hour is a picture too, and a status that nobody knows has a colour."""
+    queue, fates = evidence.pieces["dlq_queue"], evidence.pieces["message_fates"]
+    one = replace(queue.by_hour[0], status="parked")
+    pieces = evidence.pieces | {
+        "dlq_queue": replace(queue, by_hour=(one,)),
+        "message_fates": replace(fates, hours=fates.hours[:1]),
+    }
+    changed = replace(evidence, pieces=pieces)
+    assert "parked" in texts(charts.draw("dlq-entries", changed))
+    assert charts.draw("messages", changed)
+
+
+def test_run_leaves_its_charts(any_deployment, tmp_path):
+    """Beside the verdict, linked in the summary, and attached to their checks in Allure's results."""
+    run = run_suite(tmp_path, "-m", "daily", environ=environment(any_deployment.access))
+    assert run.status == 0, run.output
+    files = sorted(path.name for path in (tmp_path / "charts").iterdir())
+    assert files == ["dead-tuples.svg", "dlq-entries.svg", "messages.svg"]
+    summary = (tmp_path / "summary.md").read_text()
+    assert all(f"(charts/{name})" in summary for name in files)
+    attached = {}
+    for path in (tmp_path / "allure-results").glob("*-result.json"):
+        result = json.loads(path.read_text())
+        for attachment in result.get("attachments", []):
+            if attachment["type"] == "image/svg+xml":
+                attached[attachment["name"]] = tmp_path / "allure-results" / attachment["source"]
+    assert set(attached) == {title for title, _, _ in charts.CHARTS.values()}
+    for source in attached.values():
+        assert ElementTree.fromstring(source.read_bytes()).tag == f"{SVG}svg"
+
+
+def test_failed_run_replayed_with_workers_leaves_the_same_charts(any_deployment, tmp_path):
+    """A chart is drawn from the evidence, so that a replay draws the same one."""
+    environ = environment(any_deployment.access)
+    first = run_suite(tmp_path / "one", "-m", "daily", "-k", "dlq", environ=environ)
+    evidence = str(tmp_path / "one" / "evidence.json")
+    again = run_suite(tmp_path / "two", "-m", "daily", "-k", "dlq", "-n", "2", "--replay", evidence)
+    assert (first.status, again.status) == (0, 0), again.output
+    pictures = [(tmp_path / name / "charts" / "dlq-entries.svg").read_bytes() for name in ("one", "two")]
+    assert pictures[0] == pictures[1]
+
+
+def test_run_without_matplotlib_says_what_charts_need(any_deployment, tmp_path):
+    """Charts are optional: without the library there is a verdict and a hint."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "matplotlib.py").write_text("raise ImportError('hidden')\n")
+    environ = environment(any_deployment.access, PYTHONPATH=str(hidden))
+    run = run_suite(tmp_path / "out", "-m", "daily", "-k", "dlq", environ=environ)
+    assert run.status == 0, run.output
+    assert not (tmp_path / "out" / "charts").exists()
+    hint = "charts need matplotlib: pip install -c requirements.lock -e '.[charts]'"
+    assert hint in (tmp_path / "out" / "summary.md").read_text()
+
+
+def test_matplotlib_is_not_loaded_before_a_chart_is_drawn():
+    """Start-up stays quick for runs that draw nothing."""
+    code = "import sys, checks.test_daily, reports.charts.gallery, reports.charts.figures; print('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

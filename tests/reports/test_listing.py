@@ -1,0 +1,181 @@
+"""``pytest --checks``: every item with what it needs, without a look at any deployment."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.running import ROOT, environment, run_suite
+
+DATABASE = {"EASYMO_DATABASE_URL": "postgresql://reader:hidden99@198.51.100.7/postgres"}
+"""An address that answers nobody; a run that asked it would wait for its timeout."""
+
+
+def listed(tmp_path, *arguments, **variables):
+    """The list's lines by the item that they begin with, and the run."""
+    run = run_suite(tmp_path / "reports", "--checks", *arguments, environ=environment(None, **variables))
+    entries: dict[str, list[str]] = {}
+    for line in run.output.splitlines():
+        if found := re.match(r"(Check|Step|Phase|Rollback|Partial) [\d.]+", line):
+            entries[found[0]] = []
+        if entries and line:
+            entries[list(entries)[-1]].append(line)
+    return entries, run
+
+
+def test_every_item_is_listed_in_the_checklists_order(tmp_path):
+    """Label, marker, criterion and title stand on the item's first line."""
+    entries, run = listed(tmp_path)
+    assert run.status == 0, run.output
+    steps = [label for label in entries if label.startswith("Step")]
+    checks = [int(label.split()[1]) for label in entries if label.startswith("Check")]
+    assert list(entries)[: len(steps)] == steps
+    assert checks == sorted(checks)
+    assert set(range(1, 9)) <= set(checks)
+    assert re.fullmatch(
+        r"Check 2 +immediate +must +Cron jobs are active +EASYMO_DATABASE_URL", entries["Check 2"][0]
+    )
+
+
+def test_the_whole_checklist_is_listed(tmp_path):
+    """What no test proves yet is named as such, and nothing is in both lists; a selection leaves it out."""
+    entries, run = listed(tmp_path)
+    _, _, rest = run.output.partition("not looked at by this version, so to be looked at by hand:")
+    by_hand = set(re.findall(r"(?m)^  ((?:Step|Check) [\d.]+)  ", rest))
+    assert not by_hand & set(entries)
+    last = {1: 5, 2: 5, 3: 3, 4: 6}
+    steps = [f"Step {part}.{number}" for part in last for number in range(1, last[part] + 1)]
+    assert by_hand | set(entries) == {*steps, *(f"Check {number}" for number in range(1, 20))}
+    assert "Rollbacks 1 to 6" in rest
+    assert "by hand" not in listed(tmp_path, "-m", "daily")[1].output
+
+
+@pytest.mark.parametrize("arguments", [(), ("-v",)], ids=["list", "details"])
+@pytest.mark.parametrize(("columns", "widest"), [("", 100), ("80", 80), ("200", 100)])
+def test_columns_are_aligned_and_fit(tmp_path, arguments, columns, widest):
+    """Nothing is wider than the terminal, or than 100 columns, and each column begins where its heading does."""
+    empty = {"WA_VERIFY_TOKEN": "", "WHATSAPP_APP_SECRET": "", "SUPABASE_SERVICE_ROLE_KEY": ""}
+    entries, run = listed(tmp_path, *arguments, **DATABASE, **empty, COLUMNS=columns)
+    lines = run.output.splitlines()
+    assert max(map(len, lines)) <= widest
+    heading = next(line for line in lines if line.startswith("item"))
+    needs = heading.index("needs")
+    for first, *_ in entries.values():
+        assert first[heading.index("marker") - 1] == " " != first[heading.index("marker")]
+        assert first[needs - 1] == " " != first[needs]
+
+
+def test_a_terminal_that_is_too_narrow_for_it_gets_it_all_the_same(tmp_path):
+    """Lines are broken by the terminal then; nothing is left out."""
+    entries, run = listed(tmp_path, "-m", "immediate", **DATABASE, COLUMNS="30")
+    assert run.status == 0, run.output
+    assert len(entries) == 8
+    assert "EASYMO_LOG_FILE not set" in "".join(entries["Check 6"])
+
+
+def test_what_the_settings_do_not_give_is_named(tmp_path):
+    """The variable that is missing is said beside the check that it would prove, and nothing of its value."""
+    entries, run = listed(tmp_path, "-m", "immediate", **DATABASE)
+    assert "not set" not in "".join(entries["Check 1"])
+    assert "EASYMO_LOG_FILE not set" in "".join(entries["Check 6"])
+    for name in ("EASYMO_BASE_URL", "WHATSAPP_APP_SECRET", "WA_VERIFY_TOKEN"):
+        assert f"{name} not set" in "".join(entries["Check 4"])
+    assert "target: 198.51.100.7" in run.output
+    assert "4 of 8 checks have all that is needed" in run.output
+    assert "hidden99" not in run.output
+
+
+def test_a_target_address_counts_as_the_base_url(tmp_path):
+    """What the file of settings says needs no variable."""
+    file = tmp_path / "fleet.toml"
+    file.write_text("[targets.production]\nbase_url = 'https://198.51.100.7'\n")
+    entries, run = listed(tmp_path, "--deployment", str(file), "--target", "production")
+    assert "target: production" in run.output
+    assert "EASYMO_BASE_URL not set" not in "".join(entries["Check 4"])
+    assert "EASYMO_DATABASE_URL not set" in "".join(entries["Check 1"])
+
+
+def test_a_deployment_that_is_there_is_not_asked(tmp_path):
+    """Nobody connects to its database or its endpoints, whatever checks are listed."""
+    with socket.create_server(("127.0.0.1", 0)) as database, socket.create_server(("127.0.0.1", 0)) as functions:
+        variables = {
+            "EASYMO_DATABASE_URL": f"postgresql://reader:hidden99@127.0.0.1:{database.getsockname()[1]}/postgres",
+            "EASYMO_BASE_URL": f"http://127.0.0.1:{functions.getsockname()[1]}",
+            "WHATSAPP_APP_SECRET": "hidden99",
+        }
+        _, run = listed(tmp_path, **variables)
+        assert run.status == 0, run.output
+        for server in (database, functions):
+            server.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                server.accept()
+
+
+def test_whoever_stops_reading_the_list_sees_no_error():
+    """As ``pytest --checks | head -1`` does."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", "--checks"],
+        cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
+def test_no_deployment_is_brought_up_or_asked_and_no_report_is_made(tmp_path):
+    """Without addresses a run would bring one up; the list says so and does nothing."""
+    entries, run = listed(tmp_path, "-m", "immediate", TMPDIR=str(tmp_path))
+    assert "a deployment that a run brings up on this machine" in run.output
+    assert "not set" not in run.output
+    assert len(entries) == 8
+    assert not (tmp_path / "reports").exists()
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("easymo-")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"), [(("--target", "production"), {}), ((), {"EASYMO_DATABASE_URL": ""})]
+)
+def test_a_deployment_that_nothing_leads_to_is_listed_with_what_is_missing(tmp_path, arguments, variables):
+    """A run would be refused; the list is how to find out what to set."""
+    entries, run = listed(tmp_path, "-m", "immediate", *arguments, **variables)
+    assert run.status == 0, run.output
+    assert "EASYMO_DATABASE_URL not set" in "".join(entries["Check 1"])
+    assert "0 of 8 checks have all that is needed" in run.output
+
+
+def test_empty_variables_are_named(tmp_path):
+    """A CI system passes a secret that it does not have as an empty text."""
+    entries, run = listed(tmp_path, "-m", "immediate", WA_VERIFY_TOKEN="", **DATABASE)
+    assert "WA_VERIFY_TOKEN not set" in "".join(entries["Check 4"])
+    assert "set but empty, so taken as not set: WA_VERIFY_TOKEN" in run.output
+
+
+def test_evidence_is_named_when_asked_for_details(tmp_path):
+    """``-v`` names the kinds of evidence that a check judges."""
+    entries, _ = listed(tmp_path, "-v", "-k", "cron_job")
+    assert [line.split("evidence: ")[1] for line in entries["Check 2"] if "evidence: " in line] == [
+        "catalogue",
+        "cron",
+    ]
+
+
+def test_selections_work_as_in_a_run(tmp_path):
+    """A marker narrows the list, one that selects nothing is said, a misspelt one is an error."""
+    entries, _ = listed(tmp_path, "-m", "deploy")
+    assert {label.split()[0] for label in entries} == {"Step"}
+    entries, run = listed(tmp_path, "-m", "immediate and not immediate")
+    assert (entries, run.status) == ({}, 0)
+    assert "no check is selected by immediate and not immediate" in run.output
+    _, run = listed(tmp_path, "-m", "immediat")
+    assert run.status == 4
+    assert "immediat" in run.output
+    _, run = listed(tmp_path, "tests/operations")
+    assert run.status == 4
+    assert "--checks lists the checks of the folder checks" in run.output
