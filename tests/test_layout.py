@@ -32,7 +32,8 @@ READERS = (
     "fixtures.local",
     "fixtures.evidence.reading",
     "fixtures.run",
-    "fixtures.webhooks.http",
+    "fixtures.webhooks.http.client",
+    "fixtures.webhooks.http.sender",
 )
 """Our own modules that read evidence."""
 
