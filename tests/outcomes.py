@@ -6,7 +6,6 @@ What a subprocess of pytest would add, files and exit status, is proven by the t
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from checks.checklist import item_of
 from checks.judge import Judge
 from checks.parameters import cases
-from fixtures.evidence.document import Evidence, decode, encode
+from fixtures.evidence.document import Evidence, decode, plain, to_text
 from fixtures.evidence.pieces import PIECES, needs_of
 from fixtures.evidence.reading import Reading
 from fixtures.outcome import CheckFailed, CouldNotLook, NotApplicable, Status, Unproven
@@ -41,7 +40,7 @@ def read(access: Access, tests: list[Any], settings: Settings | None = None) -> 
         reading.read_database()
     finally:
         reading.close()
-    return decode(json.dumps(Redactor().data(json.loads(encode(reading.evidence())))))
+    return decode(to_text(Redactor().data(plain(reading.evidence()))))
 
 
 def judge(test: Callable[..., None], evidence: Evidence, **parameters: str) -> Outcome:

@@ -16,7 +16,7 @@ from checks import test_immediate as checks
 from checks.checklist import item_of
 from fixtures.database.client import Database
 from fixtures.database.statements import READERS, Statement
-from fixtures.evidence.document import decode, encode
+from fixtures.evidence.document import decode, plain
 from fixtures.evidence.pieces import DATABASE, needs_of, pieces_from
 from fixtures.outcome import CouldNotLook, Status
 from fixtures.secret import Secret
@@ -287,7 +287,7 @@ def test_an_answer_that_is_not_understood_costs_only_its_own_piece(any_deploymen
 
 def test_evidence_that_cannot_be_kept_is_an_error_of_its_own_checks(any_deployment):
     """What this run read is judged as far as it can be; what somebody gives for a replay must be right."""
-    document = json.loads(encode(read(any_deployment.access, OF_DATABASE)))
+    document = plain(read(any_deployment.access, OF_DATABASE))
     document["pieces"]["dlq_queue"]["pending"] = "many"
     text = json.dumps(document)
     with pytest.raises(ValueError, match="is not evidence that this version of the suite can judge"):

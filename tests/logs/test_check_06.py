@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 
 from checks.test_immediate import test_functions_logged_no_error as check_06
-from fixtures.evidence.document import Evidence, decode, encode
+from fixtures.evidence.document import Evidence, decode, plain, to_text
 from fixtures.outcome import Status
 from fixtures.settings.model import Limits, LogAllowance, Settings
 from tests.logs.conftest import NOW, Reader, line
@@ -32,7 +32,7 @@ def judged(read: Reader) -> Judging:
     def judging(*lines: str, settings: Settings | None = None) -> Outcome:
         logs = read(*lines, settings=settings)
         evidence = Evidence(settings or Settings(), NOW, pieces={"function_logs": logs})
-        return judge(check_06, decode(encode(evidence)), function_log="functions")
+        return judge(check_06, decode(to_text(plain(evidence))), function_log="functions")
 
     return judging
 

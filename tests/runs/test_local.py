@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,15 @@ def test_one_deployment_is_brought_up_and_verified(tmp_path, workers):
     assert run.verdict["verdict"] == "go"
     assert run.verdict["target"].startswith("local")
     assert run.output.count("bringing up a deployment on this machine") == 1
+
+
+def test_workers_judge_by_the_evidences_settings(tmp_path):
+    """A local deployment has no time of deployment, whatever the environment says to the workers."""
+    soon = datetime.now(UTC) + timedelta(seconds=50)  # later than every pass that the deployment is seeded with
+    environ = environment(EASYMO_DEPLOYED_AT=soon.isoformat())
+    selection = ("-m", "immediate", "-k", "first_dlq_processing_ran", "--local", kinds_under_test()[0])
+    run = run_suite(tmp_path, *selection, "-n", "2", environ=environ)
+    assert run.statuses == {"check-03": "passed"}, run.output
 
 
 def test_a_stand_in_is_named_in_every_output(tmp_path):

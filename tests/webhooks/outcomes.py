@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from checks import test_immediate
-from fixtures.evidence.document import Evidence, decode, encode
+from fixtures.evidence.document import Evidence, decode, plain, to_text
 from fixtures.evidence.pieces import ENDPOINTS, pieces_from
 from fixtures.outcome import Status
 from fixtures.secret import Secret
@@ -56,7 +56,7 @@ def settings_for(*webhooks: str, **limits: Any) -> Settings:
 def read(settings: Settings, access: Access, needs: frozenset[str] = PIECES) -> Evidence:
     """What the endpoints' pieces look like when a check gets them: from the text of the evidence file."""
     pieces, gaps = read_endpoints(settings, access, needs, lambda line: None)
-    return decode(encode(Evidence(settings, datetime.now(UTC), {}, pieces, gaps)))
+    return decode(to_text(plain(Evidence(settings, datetime.now(UTC), {}, pieces, gaps))))
 
 
 def outcomes(evidence: Evidence, tests: tuple[Any, ...] = CHECK_04) -> dict[str, Outcome]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.evidence.document import Evidence, encode
+from fixtures.evidence.document import Evidence, plain, to_text
 from fixtures.settings.model import Settings
 from tests.running import Run, environment, run_suite
 from tests.webhooks.outcomes import access_to
@@ -86,7 +86,7 @@ def test_bad_option_is_a_usage_error(tmp_path: Path, arguments: tuple[str, ...],
 
 def test_probes_and_a_replay_exclude_each_other(tmp_path: Path) -> None:
     file = tmp_path / "evidence.json"
-    file.write_bytes(encode(Evidence(Settings(), datetime.now(UTC))))
+    file.write_text(to_text(plain(Evidence(Settings(), datetime.now(UTC)))))
     done = run_suite(tmp_path / "run", *CHECK_04, "--replay", str(file), "--timing")
     assert done.status == 4
     sentence = (

@@ -10,7 +10,7 @@ import pytest
 from checks import test_immediate as checks
 from fixtures.database.catalogue import Column, Relation
 from fixtures.database.forgery_trace import search
-from fixtures.evidence.document import Evidence, decode, encode
+from fixtures.evidence.document import Evidence, decode, plain, to_text
 from fixtures.evidence.pieces import needs_of
 from fixtures.evidence.reading import Reading
 from fixtures.outcome import Status
@@ -40,7 +40,7 @@ def look(deployment: Deployment, meddle: Meddle, settings: Settings | None = Non
         reading.read_database()
     finally:
         reading.close()
-    return decode(encode(reading.evidence()))
+    return decode(to_text(plain(reading.evidence())))
 
 
 def trace(deployment: Deployment, meddle: Meddle, settings: Settings | None = None) -> Outcome:

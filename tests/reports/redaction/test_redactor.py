@@ -7,14 +7,17 @@ import hashlib
 import html
 import io
 import json
+from datetime import UTC, datetime
 from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from fixtures.evidence.document import Evidence, load
 from fixtures.evidence.file import write_evidence
 from fixtures.secret import Secret
+from fixtures.settings.model import Settings
 from reports.redaction.patterns import WITHHELD
 from reports.redaction.redactor import Redactor
 from reports.redaction.stream import RedactingStream
@@ -238,14 +241,26 @@ def test_stream_redacts_what_is_written() -> None:
     assert not stream.isatty()
 
 
-def test_evidence_is_written_whole_and_redacted(tmp_path) -> None:
+def test_evidence_is_judged_as_it_was_written(tmp_path) -> None:
+    """The file, and what the checks get, have neither secrets nor personal data."""
     path = tmp_path / "evidence.json"
-    write_evidence(path, json.dumps({"schema": 1, "host": "h", "text": DSN, "rows": [PHONE]}).encode(), redactor)
-    assert json.loads(path.read_text()) == {"schema": 1, "host": "h", "text": "[secret]", "rows": ["[phone]"]}
-    with pytest.raises(ValueError):
-        write_evidence(path, b"{", redactor)
-    assert json.loads(path.read_text())["schema"] == 1
+    seen = Evidence(Settings(target="staging"), datetime(2026, 1, 31, tzinfo=UTC), {"host": DSN, "caller": PHONE})
+    kept = write_evidence(path, seen, redactor)
+    assert kept == load(path)
+    assert kept.deployment == {"host": "[secret]", "caller": "[phone]"}
     assert [file.name for file in tmp_path.iterdir()] == ["evidence.json"]
+
+
+def test_what_cannot_be_redacted_is_not_written(tmp_path) -> None:
+    """Half of the evidence, or all of it in clear, would be worse than none."""
+
+    class Broken(Redactor):
+        def text(self, text: str) -> str:
+            raise RuntimeError(text)
+
+    with pytest.raises(ValueError, match="could not be redacted"):
+        write_evidence(tmp_path / "evidence.json", Evidence(Settings(), datetime.now(UTC)), Broken())
+    assert list(tmp_path.iterdir()) == []
 
 
 STEADY = settings(deadline=None, derandomize=True)
