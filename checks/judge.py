@@ -6,7 +6,7 @@ are collected before anything is raised, so that one report names everything tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,23 +48,42 @@ class Judge:
         """State what was found, passing or not: figures and names, for the report."""
         self.findings.append(_line(sentence))
 
-    def requires(self, holds: bool, found: str, *, expected: str = "", why: str = "", advice: str = "") -> bool:
+    def requires(
+        self,
+        condition: bool,
+        found: str | Callable[[], str],
+        *,
+        expected: str = "",
+        why: str = "",
+        advice: str = "",
+    ) -> bool:
         """Require something of the evidence; where it does not hold, remember the violation.
 
         Args:
-            holds: whether the evidence shows it.
-            found: what a person reads when it does not hold: what was found, in figures and names.
+            condition: whether the evidence shows it.
+            found: what a person reads when it does not hold: what was found, in figures and names. A function
+                where the text takes work: it is called only then.
             expected: what was expected instead.
             why: why it matters.
             advice: what to do next, with its exact command.
 
         Returns:
-            ``holds``, so that dependent requirements can be left out.
+            ``condition``, so that dependent requirements can be left out.
         """
+        if condition:
+            self.holds()
+        else:
+            self.fails(found() if callable(found) else found, expected=expected, why=why, advice=advice)
+        return condition
+
+    def fails(self, found: str, *, expected: str = "", why: str = "", advice: str = "") -> None:
+        """Remember a violation; the arguments are those of :meth:`requires`."""
         self.asked += 1
-        if not holds:
-            self.violations.append(Violation(_line(found), expected, why, advice))
-        return holds
+        self.violations.append(Violation(_line(found), expected, why, advice))
+
+    def holds(self) -> None:
+        """Count a requirement that the evidence meets."""
+        self.asked += 1
 
     def cannot_tell(self, reason: str, proof: str = "") -> None:
         """Say that a part of the check is unproven, and what would prove it; violations outweigh it."""
@@ -76,7 +95,7 @@ class Judge:
         self.tables.append(Table(title, tuple(rows[:limit]), len(rows)))
 
     def draws(self, name: str) -> None:
-        """Ask for a chart by its name in ``reports.charts.figures``; drawn by the report, from the same evidence."""
+        """Ask for a chart of ``reports.charts.figures``, which the report draws from the same evidence."""
         self.charts.append(name)
 
     def decide(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 from checks.checklist import Item, item_of
 from checks.judge import JUDGE, Judge
 from fixtures.outcome import CheckFailed, CouldNotLook, NotApplicable, Status, Unproven, Violation
+from reports import labels
 from reports.case import Case, Doubt, words_of
 from reports.redaction.redactor import Redactor
 
@@ -167,15 +168,13 @@ def in_words(case: Case) -> str:
     lines: list[str] = []
     for violation in case.violations:
         lines.append(violation.found)
-        lines += [f"  expected: {violation.expected}"] if violation.expected else []
-        lines += [f"  why it matters: {violation.why}"] if violation.why else []
-        lines += [f"  what to do: {violation.advice}"] if violation.advice else []
+        lines += [f"  {label}: {text}" for label, text in labels.of_fault(violation)]
     if case.status is Status.UNPROVEN and case.doubts:
         for doubt in case.doubts:
             lines.append(doubt.reason)
-            lines += [f"  what would prove it: {doubt.proof}"] if doubt.proof else []
+            lines += [f"  {labels.WOULD_PROVE}: {doubt.proof}"] if doubt.proof else []
     lines = lines or [case.reason]
-    return "\n".join([*lines, f"  what to do: {case.advice}"] if case.advice else lines)
+    return "\n".join([*lines, f"  {labels.WHAT_TO_DO}: {case.advice}"] if case.advice else lines)
 
 
 def in_one_line(case: Case) -> str:

@@ -12,19 +12,14 @@ from fixtures.files import write_atomically
 from fixtures.outcome import Status
 from reports import directory
 from reports.case import Case
+from reports.labels import STATUS_WORDS
 
 if TYPE_CHECKING:
     from reports.redaction.redactor import Redactor
 
 PROPERTIES = ("check", "title", "criterion", "area", "status")
 
-_TAGS = {
-    Status.FAILED: "failure",
-    Status.ERROR: "error",
-    Status.UNPROVEN: "skipped",
-    Status.NOT_APPLICABLE: "skipped",
-}
-_OUTCOMES = frozenset(_TAGS.values())
+_OUTCOMES = frozenset(words.junit for words in STATUS_WORDS.values()) - {""}
 
 
 def configure(config: pytest.Config, folder: Path) -> None:
@@ -68,9 +63,8 @@ def _corrected(tree: ElementTree.Element) -> ElementTree.Element:
 
 def _correct(case: ElementTree.Element) -> None:
     status = next((found.get("value") for found in case.iter("property") if found.get("name") == "status"), None)
-    tag = _TAGS.get(Status(status)) if status else None
-    for outcome in (element for element in case if element.tag in _OUTCOMES and tag is not None):
-        assert tag is not None
+    tag = STATUS_WORDS[Status(status)].junit if status else ""
+    for outcome in (element for element in case if element.tag in _OUTCOMES and tag):
         outcome.tag = tag
         if tag == "skipped":
             outcome.set("type", str(status))

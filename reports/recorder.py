@@ -18,6 +18,7 @@ from reports.allure import results as allure_results
 from reports.case import Case
 from reports.case_builder import case_of, in_one_line, in_words, judged, traceback_of
 from reports.ci import github
+from reports.labels import STATUS_WORDS
 from reports.notify import plugin as notify
 from reports.record import Record
 from reports.verdict import RunResult, Verdict, place_of, results
@@ -26,14 +27,6 @@ from reports.writing import write_reports
 CASE = pytest.StashKey[Case]()
 TRACE = pytest.StashKey[str]()
 """The redacted traceback of an exception that nobody expected."""
-
-_WORDS = {
-    Status.PASSED: ("passed", ".", ("PASSED", {"green": True})),
-    Status.FAILED: ("failed", "F", ("FAILED", {"red": True})),
-    Status.ERROR: ("error", "E", ("ERROR", {"red": True})),
-    Status.UNPROVEN: ("unproven", "U", ("UNPROVEN", {"yellow": True})),
-    Status.NOT_APPLICABLE: ("not applicable", "n", ("NOT APPLICABLE", {"yellow": True})),
-}
 
 JUDGED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 """Exit statuses of a run that came to its end; after any other there is no verdict."""
@@ -124,7 +117,8 @@ class Recorder:
         plain = getattr(report, "judgement", None)
         if plain is None or report.when == "teardown" or (report.when == "setup" and report.passed):
             return None
-        return _WORDS[Status(plain["status"])]
+        words = STATUS_WORDS[Status(plain["status"])]
+        return words.word, words.letter, (words.word.upper(), {words.colour: True})
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:

@@ -10,6 +10,8 @@ from itertools import groupby
 
 from fixtures.outcome import Status
 from reports import findings as digest
+from reports import labels
+from reports.labels import STATUS_WORDS
 from reports.verdict import CheckResult, RunResult, reasons
 
 LIMIT = 1_000_000
@@ -17,13 +19,6 @@ LIMIT = 1_000_000
 
 CUT = "\n\n*The summary is cut here: it is longer than GitHub takes. The whole result is in verdict.json.*\n"
 
-_MARKS = {
-    Status.PASSED: "✅ passed",
-    Status.FAILED: "❌ failed",
-    Status.ERROR: "💥 error",
-    Status.UNPROVEN: "❔ unproven",
-    Status.NOT_APPLICABLE: "➖ not applicable",
-}
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~])")
 
 
@@ -73,8 +68,8 @@ def _lines(result: RunResult, ways: Ways, release: str) -> Iterator[str]:
     musts = [check for check in result.judged if check.criterion == "must"]
     yield from _table("Must-haves", musts)
     yield from _failed(result, ways.pages)
-    yield from _causes("What could not be looked at", "What to do", digest.errors(result))
-    yield from _causes("What is unproven", "What would prove it", digest.unproven(result))
+    yield from _causes("What could not be looked at", labels.WHAT_TO_DO, digest.errors(result))
+    yield from _causes("What is unproven", labels.WOULD_PROVE, digest.unproven(result))
     yield from _causes("What does not apply", "", digest.not_applicable(result))
     yield from _table("Other checks" if musts else "Checks", [c for c in result.checks if c not in musts])
 
@@ -86,8 +81,9 @@ def _charts(lines: Sequence[str]) -> Iterator[str]:
 
 def _table(title: str, checks: Iterable[CheckResult]) -> Iterator[str]:
     rows = [
-        f"| {escape(check.label)} · {escape(check.title)} | {check.criterion} | {_MARKS[check.status]} "
-        f"| {_passed(check)} | {escape(_shortened(reasons(check.cases)))} |"
+        f"| {escape(check.label)} · {escape(check.title)} | {check.criterion} "
+        f"| {STATUS_WORDS[check.status].with_sign} | {_passed(check)} "
+        f"| {escape(_shortened(reasons(check.cases)))} |"
         for check in checks
     ]
     if rows:
@@ -115,8 +111,7 @@ def _failed(result: RunResult, pages: Mapping[str, str]) -> Iterator[str]:
         for fault in digest.faults(check):
             where = digest.where(check, fault)
             yield f"- **{escape(where)}**: {escape(fault.found)}" if where else f"- {escape(fault.found)}"
-            labelled = ("expected", fault.expected), ("why it matters", fault.why), ("what to do", fault.advice)
-            yield from (f"  - {label}: {escape(text)}" for label, text in labelled if text)
+            yield from (f"  - {label}: {escape(text)}" for label, text in labels.of_fault(fault))
         if address := pages.get(check.page):
             yield from ("", f"[What this check proves, and how]({address})")
 

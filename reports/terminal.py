@@ -14,6 +14,7 @@ import pytest
 
 from fixtures.outcome import Status
 from reports import findings as digest
+from reports import labels
 from reports.record import Record
 from reports.redaction.redactor import Redactor
 from reports.redaction.stream import RedactingStream
@@ -107,9 +108,8 @@ class Section:
         for fault in found[:SHOWN]:
             where = digest.where(check, fault)
             self.line(f"{where}: {fault.found}" if where else fault.found, 2)
-            self.labelled("expected", fault.expected, 4)
-            self.labelled("why it matters", fault.why, 4)
-            self.labelled("what to do", fault.advice, 4)
+            for label, text in labels.of_fault(fault):
+                self.labelled(label, text, 4)
         if len(found) > SHOWN:
             self.line(f"and {len(found) - SHOWN} more, which summary.md has", 2)
 
@@ -152,8 +152,8 @@ def summarise(
 def _details(section: Section, result: RunResult) -> None:
     for check in result.with_status(Status.FAILED):
         section.faults(check)
-    section.causes("ERROR", "what to do", digest.errors(result), red=True, bold=True)
-    section.causes("UNPROVEN", "what would prove it", digest.unproven(result), yellow=True)
+    section.causes("ERROR", labels.WHAT_TO_DO, digest.errors(result), red=True, bold=True)
+    section.causes("UNPROVEN", labels.WOULD_PROVE, digest.unproven(result), yellow=True)
     section.causes("NOT APPLICABLE", "", digest.not_applicable(result))
 
 

@@ -23,17 +23,11 @@ from reports.case_builder import in_one_line, in_words
 from reports.charts import figures as charts
 from reports.charts import gallery as charting
 from reports.html.markup import caption
+from reports.labels import STATUS_WORDS
 
 if TYPE_CHECKING:
     from reports.redaction.redactor import Redactor
 
-STATUSES = {
-    Status.PASSED: "passed",
-    Status.FAILED: "failed",
-    Status.ERROR: "broken",
-    Status.UNPROVEN: "skipped",
-    Status.NOT_APPLICABLE: "skipped",
-}
 SEVERITIES = {"must": "blocker", "should": "normal", "nice": "minor"}
 """The checklist calls its must-haves deployment blockers."""
 
@@ -84,7 +78,7 @@ def describe(config: pytest.Config, case: Case, when: str | None, trace: str = "
 
     drawn = _charts(config, case.charts)
     result.name = case.name
-    result.status = STATUSES[case.status]
+    result.status = STATUS_WORDS[case.status].allure
     result.statusDetails = StatusDetails(message=message(case), trace=trace or None) if message(case) else None
     proves = pages.proves(config, case.page)
     result.description, result.descriptionHtml = None, allure_text.description(case, drawn, proves)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
 
-from fixtures.outcome import Status
 from reports.case import Case
 from reports.html.markup import caption, image, join, prose, rows, tag
+from reports.labels import of_case
 
 EPICS = {
     "immediate": "Immediate checks (first hour)",
@@ -72,18 +74,9 @@ def description(case: Case, charts: Mapping[str, bytes], proves: str) -> str:
         charts: title → chart as SVG, for those that the case asked for.
         proves: what a pass of the check proves, in the words of its page.
     """
-    parts = [*_paragraphs("Expected", [case.expectation]), *_paragraphs("Found", case.findings)]
-    for violation in case.violations:
-        parts += _paragraphs("Does not hold", [violation.found])
-        parts += _paragraphs("Expected instead", [violation.expected])
-        parts += _paragraphs("Why it matters", [violation.why])
-        parts += _paragraphs("What to do", [violation.advice])
-    for doubt in case.doubts:
-        parts += _paragraphs("Unproven", [doubt.reason])
-        parts += _paragraphs("What would prove it", [doubt.proof])
-    if case.status in (Status.ERROR, Status.NOT_APPLICABLE):
-        parts += _paragraphs("Reason", [case.reason])
-    parts += _paragraphs("What to do", [case.advice])
+    parts: list[str] = []
+    for label, sentences in groupby(of_case(case), key=itemgetter(0)):
+        parts += _paragraphs(label.capitalize(), [text for _, text in sentences])
     for table in case.tables:
         scrolled = tag("div", rows(table), style="overflow-x: auto")
         parts.append(join(tag("p", tag("strong", f"{caption(table)}:")), scrolled))

@@ -6,18 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fixtures.outcome import Status
+from reports import labels
 from reports.case import Case
 from reports.findings import Fault, readable, where
 from reports.html.markup import Markup, caption, image, prose, rows, tag
+from reports.labels import STATUS_WORDS
 from reports.verdict import CheckResult, case_names
-
-WORDS = {
-    Status.PASSED: "passed",
-    Status.FAILED: "failed",
-    Status.ERROR: "error",
-    Status.UNPROVEN: "unproven",
-    Status.NOT_APPLICABLE: "not applicable",
-}
 
 
 @dataclass(frozen=True)
@@ -34,7 +28,7 @@ class References:
 
 def mark(status: Status, text: str = "") -> Markup:
     """An outcome as a coloured word."""
-    return tag("span", text or WORDS[status], class_=f"mark {status.value}")
+    return tag("span", text or STATUS_WORDS[status].word, class_=f"mark {status.value}")
 
 
 def weight(criterion: str) -> Markup:
@@ -45,7 +39,7 @@ def weight(criterion: str) -> Markup:
 def said(entries: Iterable[tuple[str, str]]) -> Markup:
     """What is said of something, each sentence with its label; advice stands out."""
     terms = [
-        (tag("dt", label), tag("dd", prose(text), class_="advice" if label == "what to do" else False))
+        (tag("dt", label), tag("dd", prose(text), class_="advice" if label == labels.WHAT_TO_DO else False))
         for label, text in entries
         if text
     ]
@@ -56,8 +50,7 @@ def fault(check: CheckResult, found: Fault) -> Markup:
     """One thing that does not hold, and where."""
     names = where(check, found)
     place = tag("p", names, class_="where") if names else Markup()
-    entries = (("expected", found.expected), ("why it matters", found.why), ("what to do", found.advice))
-    return tag("div", place, tag("p", prose(found.found)), said(entries), class_="fault failed")
+    return tag("div", place, tag("p", prose(found.found)), said(labels.of_fault(found)), class_="fault failed")
 
 
 def evidence(cases: Iterable[Case], references: References, *, opened: bool) -> Iterator[Markup]:
@@ -112,20 +105,4 @@ def whole_check(check: CheckResult, references: References, *, opened: bool) -> 
 
 def _case(case: Case, name: str, references: References) -> Markup:
     head = tag("div", tag("h4", readable(name)), mark(case.status), class_="head")
-    return tag("li", head, said(_entries(case)), evidence([case], references, opened=False))
-
-
-def _entries(case: Case) -> Iterator[tuple[str, str]]:
-    yield "expected", case.expectation
-    yield from (("found", finding) for finding in case.findings)
-    for violation in case.violations:
-        yield "does not hold", violation.found
-        yield "expected instead", violation.expected
-        yield "what to do", violation.advice
-    for doubt in case.doubts:
-        yield "unproven", doubt.reason
-        yield "what would prove it", doubt.proof
-    if case.status in (Status.ERROR, Status.NOT_APPLICABLE):
-        yield "reason", case.reason
-    yield "what to do", case.advice
-    yield "known issue", case.known_issue
+    return tag("li", head, said(labels.of_case(case)), evidence([case], references, opened=False))

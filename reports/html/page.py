@@ -9,10 +9,10 @@ from itertools import groupby
 
 from fixtures.outcome import Status
 from reports import findings as digest
+from reports import labels
 from reports.allure.text import AREAS, EPICS
 from reports.case import WORST_FIRST
 from reports.html.cases import (
-    WORDS,
     References,
     evidence,
     fault,
@@ -24,6 +24,7 @@ from reports.html.cases import (
     whole_check,
 )
 from reports.html.markup import Markup, join, prose, tag
+from reports.labels import STATUS_WORDS
 from reports.verdict import CheckResult, RunResult, Verdict
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -64,8 +65,8 @@ def document(result: RunResult, facts: Mapping[str, str], references: References
         "main",
         _verdict(result),
         _failed(result, references),
-        _causes("errors", "What could not be looked at", "what to do", digest.errors(result)),
-        _causes("unproven", "What is unproven", "what would prove it", digest.unproven(result)),
+        _causes("errors", "What could not be looked at", labels.WHAT_TO_DO, digest.errors(result)),
+        _causes("unproven", "What is unproven", labels.WOULD_PROVE, digest.unproven(result)),
         _causes("not-applicable", "What does not apply", "", digest.not_applicable(result)),
         _all(result, references),
         _run(facts),
@@ -113,7 +114,7 @@ def _musts(result: RunResult) -> str:
 
 
 def _count(status: Status, number: int) -> Markup:
-    shown = mark(status, f"{number} {WORDS[status]}")
+    shown = mark(status, f"{number} {STATUS_WORDS[status].word}")
     return tag("a", shown, href=f"#{SECTIONS[status]}") if status in SECTIONS else shown
 
 

@@ -1,0 +1,90 @@
+"""How every report names the outcomes, and the parts of what a case has to say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from fixtures.outcome import Status
+from reports.case import Case
+
+
+@dataclass(frozen=True)
+class StatusWords:
+    """One outcome in the words of each report."""
+
+    word: str
+    letter: str
+    """On pytest's progress line."""
+    colour: str
+    """Of the terminal."""
+    sign: str
+    """In the summary."""
+    allure: str
+    junit: str = ""
+    """Element of junit.xml; empty where a passed test has none."""
+
+    @property
+    def with_sign(self) -> str:
+        """Sign and word."""
+        return f"{self.sign} {self.word}"
+
+
+STATUS_WORDS = {
+    Status.PASSED: StatusWords("passed", ".", "green", "✅", "passed"),
+    Status.FAILED: StatusWords("failed", "F", "red", "❌", "failed", "failure"),
+    Status.ERROR: StatusWords("error", "E", "red", "💥", "broken", "error"),
+    Status.UNPROVEN: StatusWords("unproven", "U", "yellow", "❔", "skipped", "skipped"),
+    Status.NOT_APPLICABLE: StatusWords("not applicable", "n", "yellow", "➖", "skipped", "skipped"),
+}
+
+EXPECTED = "expected"
+FOUND = "found"
+DOES_NOT_HOLD = "does not hold"
+EXPECTED_INSTEAD = "expected instead"
+WHY = "why it matters"
+WHAT_TO_DO = "what to do"
+UNPROVEN = "unproven"
+WOULD_PROVE = "what would prove it"
+REASON = "reason"
+KNOWN_ISSUE = "known issue"
+
+
+class Fault(Protocol):
+    """A violation, or the same violation of several cases."""
+
+    @property
+    def expected(self) -> str: ...  # noqa: D102  as in Violation
+    @property
+    def why(self) -> str: ...  # noqa: D102
+    @property
+    def advice(self) -> str: ...  # noqa: D102
+
+
+def of_fault(fault: Fault) -> list[tuple[str, str]]:
+    """What stands below the sentence of a violation, each part with its label; empty parts are left out."""
+    parts = ((EXPECTED, fault.expected), (WHY, fault.why), (WHAT_TO_DO, fault.advice))
+    return [(label, text) for label, text in parts if text]
+
+
+def of_case(case: Case) -> Iterator[tuple[str, str]]:
+    """Everything that a case has to say, each sentence with its label."""
+    yield from ((label, text) for label, text in _parts(case) if text)
+
+
+def _parts(case: Case) -> Iterator[tuple[str, str]]:
+    yield EXPECTED, case.expectation
+    yield from ((FOUND, finding) for finding in case.findings)
+    for violation in case.violations:
+        yield DOES_NOT_HOLD, violation.found
+        yield EXPECTED_INSTEAD, violation.expected
+        yield WHY, violation.why
+        yield WHAT_TO_DO, violation.advice
+    for doubt in case.doubts:
+        yield UNPROVEN, doubt.reason
+        yield WOULD_PROVE, doubt.proof
+    if case.status in (Status.ERROR, Status.NOT_APPLICABLE):
+        yield REASON, case.reason
+    yield WHAT_TO_DO, case.advice
+    yield KNOWN_ISSUE, case.known_issue
