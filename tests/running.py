@@ -76,10 +76,10 @@ def run_suite(
 
     Counters are kept beside the report folder, so that runs of different tests do not meet in them.
     """
-    if "--history-dir" not in arguments:
-        arguments = ("--history-dir", f"{folder}-history", *arguments)
+    if not any(argument.startswith("--history-dir=") for argument in arguments):
+        arguments = (f"--history-dir={folder}-history", *arguments)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--report-dir", str(folder), *arguments],
+        [sys.executable, "-m", "pytest", f"--report-dir={folder}", *arguments],
         cwd=ROOT,
         env=dict(environment() if environ is None else environ),
         stdin=subprocess.DEVNULL,

@@ -100,7 +100,7 @@ def test_deadlock_between_two_runs_fails_the_second(deadlock, any_deployment, tm
     """As its user runs it: the first run keeps the counter, the second compares, and a third does not forget."""
 
     def run(name):
-        arguments = ("-m", "daily", "-k", "deadlocks", "--history-dir", str(tmp_path / "history"))
+        arguments = ("-m", "daily", "-k", "deadlocks", f"--history-dir={tmp_path / 'history'}")
         return run_suite(tmp_path / name, *arguments, environ=environment(any_deployment.access))
 
     first = run("first")
@@ -111,6 +111,6 @@ def test_deadlock_between_two_runs_fails_the_second(deadlock, any_deployment, tm
         assert again.statuses == {"check-12": "failed"}, again.output
         assert "1 deadlock since the run of " in again.output
     replayed = run_suite(
-        tmp_path / "replay", "-m", "daily", "-k", "deadlocks", "--replay", str(tmp_path / "second/evidence.json")
+        tmp_path / "replay", "-m", "daily", "-k", "deadlocks", f"--replay={tmp_path / 'second/evidence.json'}"
     )
     assert replayed.statuses == {"check-12": "failed"}, replayed.output

@@ -66,7 +66,7 @@ def test_the_projects_own_file_names_its_targets():
         ("", [], "names no target"),
         ("[targets", [], "is not TOML"),
         (None, [], "deployment.toml: cannot be read (no such file or directory)"),
-        (FLEET, ["--deployment", "elsewhere.toml"], "elsewhere.toml: cannot be read"),
+        (FLEET, ["--deployment=elsewhere.toml"], "elsewhere.toml: cannot be read"),
     ],
 )
 def test_what_is_wrong_is_a_sentence_and_no_matrix(tmp_path, file, arguments, sentence):

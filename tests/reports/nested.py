@@ -95,7 +95,7 @@ def run(folder: Path, *options: str, variables: dict[str, str] | None = None, ti
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     known = {"EASYMO_BASE_URL": "https://nested.example", "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
     finished = subprocess.run(
-        [sys.executable, "-m", "pytest", *QUICK, "--report-dir", "out", *options],
+        [sys.executable, "-m", "pytest", *QUICK, "--report-dir=out", *options],
         cwd=folder,
         env=kept | known | (variables or {}),
         stdout=subprocess.PIPE,

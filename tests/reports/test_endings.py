@@ -122,7 +122,7 @@ def test_what_was_selected_but_never_ran_is_an_error(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     folder = project(tmp_path, GO)
     (folder / "file").write_text("")
-    finished = run(folder, "--report-dir", "file/below")
+    finished = run(folder, "--report-dir=file/below")
     assert finished.status == 4
     assert finished.output.strip().splitlines() == [
         f"ERROR: --report-dir: the reports cannot be written into {folder}/file/below (Not a directory); "
@@ -209,7 +209,7 @@ def test_the_evidence_that_is_judged_again_is_not_removed(tmp_path: Path) -> Non
     folder = project(tmp_path, GO, REPLAY)
     (folder / "out").mkdir()
     (folder / "out" / "evidence.json").write_text("{}")
-    run(folder, "--replay", "out/evidence.json", "-m", "weekly")
+    run(folder, "--replay=out/evidence.json", "-m", "weekly")
     assert (folder / "out" / "evidence.json").read_text() == "{}"
 
 

@@ -94,7 +94,7 @@ def test_a_target_address_counts_as_the_base_url(tmp_path):
     """What the file of settings says needs no variable."""
     file = tmp_path / "fleet.toml"
     file.write_text("[targets.production]\nbase_url = 'https://198.51.100.7'\n")
-    entries, run = listed(tmp_path, "--deployment", str(file), "--target", "production")
+    entries, run = listed(tmp_path, f"--deployment={file}", "--target", "production")
     assert "target: production" in run.output
     assert "EASYMO_BASE_URL not set" not in "".join(entries["Check 4"])
     assert "EASYMO_DATABASE_URL not set" in "".join(entries["Check 1"])

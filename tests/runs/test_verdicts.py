@@ -137,7 +137,7 @@ def test_replay_judges_the_evidence_again_without_the_deployment(any_deployment,
     """The evidence file of a run gives the same verdict again, with nothing configured."""
     any_deployment.superuser_execute("TRUNCATE public.dlq_processing_log")
     first = run_suite(tmp_path / "first", "-m", "immediate", environ=environment(any_deployment.access))
-    again = run_suite(tmp_path / "again", "-m", "immediate", "--replay", str(tmp_path / "first" / "evidence.json"))
+    again = run_suite(tmp_path / "again", "-m", "immediate", f"--replay={tmp_path / 'first' / 'evidence.json'}")
     assert again.status == first.status == 1
     assert again.verdict["checks"] == first.verdict["checks"]
     assert again.verdict["target"] == first.verdict["target"]
@@ -165,7 +165,7 @@ def test_only_what_the_selected_checks_need_is_read(any_deployment, tmp_path):
         (("-m", "immediate"), {"EASYMO_BASE_URL": "ftp://h"}, 4, "EASYMO_BASE_URL"),
         (("-m", "immediate"), {"EASYMO_DEPLOYED_AT": "yesterday"}, 4, "EASYMO_DEPLOYED_AT"),
         (("-m", "immediate", "--wait", "soon"), {}, 4, "--wait"),
-        (("-m", "immediate", "--replay", "no-such-file.json"), {}, 4, "no-such-file.json"),
+        (("-m", "immediate", "--replay=no-such-file.json"), {}, 4, "no-such-file.json"),
         (("-m", "immediate", "--local", "virtual"), {}, 4, "--local"),
         (("-m", "immediat"), {}, 4, "immediat"),
         (("-m", "immediate", "-k", "nothing_is_called_this"), {}, 5, "deselected"),

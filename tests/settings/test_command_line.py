@@ -23,7 +23,7 @@ BROKEN_SENTENCE = "ERROR: EASYMO_DATABASE_URL (environment) is not a connection 
             "the nearest valid name is production\n",
         ),
         (
-            ["-m", "immediate", "--deployment", "nowhere.toml"],
+            ["-m", "immediate", "--deployment=nowhere.toml"],
             {},
             "ERROR: nowhere.toml: cannot be read (no such file or directory); expected a TOML file\n",
         ),

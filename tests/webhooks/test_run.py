@@ -49,7 +49,7 @@ def test_report_names_endpoint_and_forgery(server: Server, tmp_path: Path, worke
 def test_replay_judges_the_same_and_sends_nothing(server: Server, tmp_path: Path) -> None:
     done, base_url = run(server, tmp_path / "live", "lets-bare-bodies-in")
     sent = len(server.arrivals(base_url))
-    again = run_suite(tmp_path / "again", *CHECK_04, "--replay", str(tmp_path / "live" / "evidence.json"))
+    again = run_suite(tmp_path / "again", *CHECK_04, f"--replay={tmp_path / 'live' / 'evidence.json'}")
     assert cases(again) == cases(done)
     assert again.status == done.status
     assert len(server.arrivals(base_url)) == sent
@@ -87,7 +87,7 @@ def test_bad_option_is_a_usage_error(tmp_path: Path, arguments: tuple[str, ...],
 def test_probes_and_a_replay_exclude_each_other(tmp_path: Path) -> None:
     file = tmp_path / "evidence.json"
     file.write_text(to_text(plain(Evidence(Settings(), datetime.now(UTC)))))
-    done = run_suite(tmp_path / "run", *CHECK_04, "--replay", str(file), "--timing")
+    done = run_suite(tmp_path / "run", *CHECK_04, f"--replay={file}", "--timing")
     assert done.status == 4
     sentence = (
         "--replay judges evidence that is there: give it without --probe-requests, --probe-seed and --timing"

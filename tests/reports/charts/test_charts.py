@@ -96,7 +96,7 @@ def test_failed_run_replayed_with_workers_leaves_the_same_charts(any_deployment,
     environ = environment(any_deployment.access)
     first = run_suite(tmp_path / "one", "-m", "daily", "-k", "dlq", environ=environ)
     evidence = str(tmp_path / "one" / "evidence.json")
-    again = run_suite(tmp_path / "two", "-m", "daily", "-k", "dlq", "-n", "2", "--replay", evidence)
+    again = run_suite(tmp_path / "two", "-m", "daily", "-k", "dlq", "-n", "2", f"--replay={evidence}")
     assert (first.status, again.status) == (0, 0), again.output
     pictures = [(tmp_path / name / "charts" / "dlq-entries.svg").read_bytes() for name in ("one", "two")]
     assert pictures[0] == pictures[1]

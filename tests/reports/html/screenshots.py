@@ -57,7 +57,7 @@ def _verify(deployment: Deployment, folder: Path, name: str) -> None:
     """Run the checks into a folder of this name, and render the report with the history of the runs before."""
     settings = folder / "deployment.toml"
     settings.write_text(f'[targets.staging]\nbase_url = "{deployment.access.base_url}"\n')
-    options = ["-m", "immediate or daily", "--deployment", str(settings), "--target", "staging"]
+    options = ["-m", "immediate or daily", f"--deployment={settings}", "--target", "staging"]
     environ = environment(deployment.access)
     del environ["EASYMO_BASE_URL"]
     run = run_suite(folder / name, *options, environ=environ)

@@ -1,0 +1,40 @@
+"""The folder of the reports: any folder, named as ``--report-dir=DIR``."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.docs.pages import pages
+from tests.running import ROOT, environment, run_suite
+
+PATH_OPTION = re.compile(r"--(?:report-dir|history-dir|replay|deployment) (?!and\b|or\b)")
+"""pytest would take the value for a path to tests, if such a path exists, and look for its configuration there."""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_existing_folder_outside_the_project(any_deployment, tmp_path, workers):
+    """The folder is no path to tests, for workers either."""
+    run = run_suite(tmp_path, "-k", "success_rate", *workers, environ=environment(any_deployment.access))
+    assert run.status == 0, run.output
+    assert (tmp_path / "verdict.json").exists()
+
+
+def test_folder_of_an_earlier_run_is_used_again(any_deployment, tmp_path):
+    """What an earlier run left there is replaced, and nothing else."""
+    (tmp_path / "notes.txt").write_text("mine")
+    for _ in range(2):
+        run = run_suite(tmp_path, "-k", "success_rate", environ=environment(any_deployment.access))
+        assert run.status == 0, run.output
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert len(list((tmp_path / "allure-results").glob("*-result.json"))) == 1
+
+
+@pytest.mark.parametrize(
+    "path", [*pages(), *sorted((ROOT / ".github/workflows").glob("*.yml"))], ids=lambda p: p.name
+)
+def test_docs_join_path_options_to_values(path):
+    """``--report-dir=DIR`` is the one form that works wherever DIR lies."""
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if "pytest" in line]
+    assert [line for line in lines if PATH_OPTION.search(line)] == []
