@@ -32,7 +32,9 @@ def test_folder_of_an_earlier_run_is_used_again(any_deployment, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "path", [*pages(), *sorted((ROOT / ".github/workflows").glob("*.yml"))], ids=lambda p: p.name
+    "path",
+    [*pages(), *sorted((ROOT / ".github/workflows").glob("*.yml"))],
+    ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_docs_join_path_options_to_values(path):
     """``--report-dir=DIR`` is the one form that works wherever DIR lies."""
