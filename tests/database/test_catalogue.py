@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from checks.test_immediate import test_dlq_table_exists_and_is_accessible as check_01
 from fixtures.outcome import Status
+from fixtures.settings.model import Names, Settings
+from tests.outcomes import assert_outcome
 
 DLQ = "check-01[webhook_dlq]"
 LOG = "check-01[dlq_processing_log]"
@@ -180,3 +183,26 @@ def test_policies_can_show_every_row_to_the_suites_role(finds):
         for table in ("job", "job_run_details")
     ]
     finds("; ".join(["ALTER ROLE easymo_verifier NOBYPASSRLS", *policies]), {})
+
+
+IN_APP = Settings(names=Names(schema="app"))
+MOVED = (
+    "CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO easymo_verifier, service_role;"
+    "ALTER TABLE public.webhook_dlq SET SCHEMA app;"
+)
+TO_TEXT = "ALTER TABLE {} ALTER COLUMN next_retry_at TYPE text USING next_retry_at::text"
+
+
+def test_types_count_in_another_schema(judged, changed):
+    """The contract's types hold for the tables of the settings' schema, whatever it is called."""
+    changed(MOVED)
+    assert judged(check_01, IN_APP, dlq_table="webhook_dlq").status is Status.PASSED
+    changed(TO_TEXT.format("app.webhook_dlq"))
+    outcome = judged(check_01, IN_APP, dlq_table="webhook_dlq")
+    assert_outcome(outcome, Status.FAILED, "app.webhook_dlq.next_retry_at is of type text, which cannot serve")
+
+
+def test_types_of_other_schemas_do_not_count(judged, changed):
+    """A table that only has the name of one of the contract's is not judged by the contract."""
+    changed(MOVED + "CREATE TABLE public.webhook_dlq (id int, next_retry_at text)")
+    assert judged(check_01, IN_APP, dlq_table="webhook_dlq").status is Status.PASSED
