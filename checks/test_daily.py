@@ -7,8 +7,8 @@ import pytest
 from checks.checklist import check
 from checks.judge import Judge
 from checks.rules import bloat, breakers, partitions, performance, vacuum
-from checks.rules import dlq_queue as queue
-from checks.rules import message_fates as reconciliation
+from checks.rules import dlq_queue as dlq_queue_rules
+from checks.rules import message_fates as message_fates_rules
 from fixtures.breakers.model import CircuitBreakers
 from fixtures.database.catalogue import Catalogue
 from fixtures.database.dlq_queue import DlqQueue
@@ -28,11 +28,11 @@ performance_normal = check(12, "Database performance normal", criterion="should"
 @check(9, "DLQ is processing entries", criterion="should", area="reliability")
 def test_dlq_is_processing(dlq_queue: DlqQueue, settings: Settings, judge: Judge) -> None:
     judge.expects("Entries of the DLQ are retried when they are due, none is stuck, and the processor runs.")
-    judge.shows("DLQ entries of the last day by status", queue.by_status(dlq_queue))
-    queue.no_entry_is_in_trouble(judge, dlq_queue)
-    queue.backlog_is_small(judge, dlq_queue, settings)
-    queue.due_entries_advance(judge, dlq_queue, settings)
-    queue.processor_runs(judge, dlq_queue, settings)
+    judge.shows("DLQ entries of the last day by status", dlq_queue_rules.by_status(dlq_queue))
+    dlq_queue_rules.no_entry_is_in_trouble(judge, dlq_queue)
+    dlq_queue_rules.backlog_is_small(judge, dlq_queue, settings)
+    dlq_queue_rules.due_entries_advance(judge, dlq_queue, settings)
+    dlq_queue_rules.processor_runs(judge, dlq_queue, settings)
     judge.draws("dlq-entries")
 
 
@@ -41,10 +41,10 @@ def test_no_message_is_lost(
     message_fates: MessageFates, accepted_messages: AcceptedMessages, settings: Settings, judge: Judge
 ) -> None:
     judge.expects("Each inbound message of the last day is processed, or on its way through the DLQ.")
-    judge.shows("Messages without a processed row", reconciliation.by_outcome(message_fates))
-    reconciliation.everything_can_be_followed(judge, message_fates)
-    reconciliation.nothing_is_lost(judge, message_fates)
-    reconciliation.accepted_requests_are_recorded(judge, accepted_messages, message_fates, settings)
+    judge.shows("Messages without a processed row", message_fates_rules.by_outcome(message_fates))
+    message_fates_rules.everything_can_be_followed(judge, message_fates)
+    message_fates_rules.nothing_is_lost(judge, message_fates)
+    message_fates_rules.accepted_requests_are_recorded(judge, accepted_messages, message_fates, settings)
     judge.draws("messages")
 
 

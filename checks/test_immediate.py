@@ -6,13 +6,12 @@ import pytest
 
 from checks.checklist import check
 from checks.judge import Judge
-from checks.rules import catalogue as tables
+from checks.rules import catalogue as catalogue_rules
 from checks.rules import cron as cron_rules
-from checks.rules import dlq_passes as dlq
-from checks.rules import forgeries as signatures
-from checks.rules import forgery_trace as trace
-from checks.rules import handshake, logs
-from checks.rules import success_rate as success
+from checks.rules import dlq_passes as dlq_passes_rules
+from checks.rules import forgeries, handshake, logs
+from checks.rules import forgery_trace as forgery_trace_rules
+from checks.rules import success_rate as success_rate_rules
 from fixtures.database.catalogue import Catalogue
 from fixtures.database.connection import DatabaseConnection
 from fixtures.database.cron import CronSchedule
@@ -41,12 +40,12 @@ def test_dlq_table_exists_and_is_accessible(
     dlq_table: str, catalogue: Catalogue, settings: Settings, judge: Judge
 ) -> None:
     judge.expects(f"Table {dlq_table} exists with its columns, serves the functions, and is closed to the public.")
-    table = tables.exists(judge, catalogue, dlq_table, settings.names.schema)
+    table = catalogue_rules.exists(judge, catalogue, dlq_table, settings.names.schema)
     if table is not None:
-        tables.has_its_columns(judge, table)
-        tables.is_readable(judge, catalogue, table)
-        tables.serves_the_functions(judge, catalogue, table)
-        tables.is_closed_to_the_public(judge, catalogue, table)
+        catalogue_rules.has_its_columns(judge, table)
+        catalogue_rules.is_readable(judge, catalogue, table)
+        catalogue_rules.serves_the_functions(judge, catalogue, table)
+        catalogue_rules.is_closed_to_the_public(judge, catalogue, table)
 
 
 @check(2, "Cron jobs are active", criterion="must", area="reliability")
@@ -70,8 +69,8 @@ def test_first_dlq_processing_ran(
 ) -> None:
     judge.expects("A pass of the DLQ processor completed since the deployment, and within the last 15 minutes.")
     now = catalogue.read_at
-    rows = dlq.nothing_is_dated_in_the_future(judge, dlq_passes, now, settings)
-    dlq.completed_in_time(judge, rows, dlq_passes, now, settings)
+    rows = dlq_passes_rules.nothing_is_dated_in_the_future(judge, dlq_passes, now, settings)
+    dlq_passes_rules.completed_in_time(judge, rows, dlq_passes, now, settings)
 
 
 signatures_are_verified = check(4, "Webhook signature verification working", criterion="must", area="security")
@@ -79,14 +78,14 @@ signatures_are_verified = check(4, "Webhook signature verification working", cri
 
 @signatures_are_verified
 def test_forgery_is_refused(webhook: str, forgery: str, webhook_probes: WebhookProbes, judge: Judge) -> None:
-    signatures.refuses_the_forgery(judge, webhook_probes, webhook, forgery)
+    forgeries.refuses_the_forgery(judge, webhook_probes, webhook, forgery)
 
 
 @signatures_are_verified
 def test_signed_request_is_accepted(
     webhook: str, control: str, webhook_probes: WebhookProbes, judge: Judge
 ) -> None:
-    signatures.accepts_what_is_signed(judge, webhook_probes, webhook, control)
+    forgeries.accepts_what_is_signed(judge, webhook_probes, webhook, control)
 
 
 @signatures_are_verified
@@ -106,7 +105,7 @@ def test_closed_dlq_processor_processed_nothing(
     database_connection: DatabaseConnection,
     judge: Judge,
 ) -> None:
-    trace.processed_nothing(judge, dlq_processor_probes, dlq_passes, database_connection)
+    forgery_trace_rules.processed_nothing(judge, dlq_processor_probes, dlq_passes, database_connection)
 
 
 @signatures_are_verified
@@ -117,7 +116,9 @@ def test_forgeries_left_no_trace(
     settings: Settings,
     judge: Judge,
 ) -> None:
-    trace.left_no_trace(judge, forgery_trace, webhook_probes, database_connection, settings.names.schema)
+    forgery_trace_rules.left_no_trace(
+        judge, forgery_trace, webhook_probes, database_connection, settings.names.schema
+    )
 
 
 @check(5, "Webhook processing success rate > 99%", criterion="should", area="reliability")
@@ -125,8 +126,8 @@ def test_success_rate(success_rate: SuccessRate, settings: Settings, judge: Judg
     judge.expects(
         f"More than {settings.thresholds.success_rate_percent:g} % of the last hour's messages succeeded."
     )
-    success.clock_is_right(judge, success_rate)
-    success.rate_is_above_threshold(judge, success_rate, settings)
+    success_rate_rules.clock_is_right(judge, success_rate)
+    success_rate_rules.rate_is_above_threshold(judge, success_rate, settings)
     judge.shows(
         "Messages by outcome",
         [

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from checks.checklist import label_of
 from checks.judge import Table
 from fixtures.outcome import Status, Violation
 
@@ -72,8 +73,7 @@ class Case:
     @property
     def label(self) -> str:
         """The item as people say it: ``Check 2``, ``Step 1.2``."""
-        kind, _, number = self.check.partition("-")
-        return f"{kind.capitalize()} {number.lstrip('0')}"
+        return label_of(self.check)
 
     @property
     def name(self) -> str:

@@ -51,7 +51,7 @@ REASON = "reason"
 KNOWN_ISSUE = "known issue"
 
 
-class Fault(Protocol):
+class Explained(Protocol):
     """A violation, or the same violation of several cases."""
 
     @property
@@ -62,7 +62,7 @@ class Fault(Protocol):
     def advice(self) -> str: ...  # noqa: D102
 
 
-def of_fault(fault: Fault) -> list[tuple[str, str]]:
+def of_fault(fault: Explained) -> list[tuple[str, str]]:
     """What stands below the sentence of a violation, each part with its label; empty parts are left out."""
     parts = ((EXPECTED, fault.expected), (WHY, fault.why), (WHAT_TO_DO, fault.advice))
     return [(label, text) for label, text in parts if text]

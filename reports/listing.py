@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checks.checklist import BY_HAND
+from checks.checklist import CHECKLIST, SHARED, label_of
 from fixtures.evidence.pieces import DATABASE, ENDPOINTS, NEEDS, needs_of
 from fixtures.keys import SETTINGS
 from fixtures.settings.environment import LOCAL_VARIABLES
@@ -132,7 +132,7 @@ def _lines(config: pytest.Config, settings: Settings, listed: list[Listed], widt
     for sentence in _conclusion(listed, given, settings):
         yield from textwrap.wrap(sentence, width)
     if not (config.option.markexpr or config.option.keyword):
-        yield from _by_hand(width)
+        yield from _not_looked_at([entry.check.check for entry in listed], width)
 
 
 def _cells(entry: Listed, given: Iterable[str], detailed: bool) -> tuple[str, str, str, str, list[str]]:
@@ -161,14 +161,19 @@ def _table(rows: list[tuple[str, str, str, str, list[str]]], width: int) -> Iter
             yield "  ".join([*padded, need]).rstrip()
 
 
-def _by_hand(width: int) -> Iterator[str]:
-    """The rest of the checklist: what this version does not look at is not to be taken for proven."""
+def _not_looked_at(proven: Iterable[str], width: int) -> Iterator[str]:
+    """The rest of the checklist: what this version does not look at is not proven."""
+    rest = {item: title for item, title in CHECKLIST.items() if item not in set(proven)}
+    column = max((len(label_of(item)) for item in rest), default=0)
     yield ""
     yield from textwrap.wrap("not looked at by this version, so to be looked at by hand:", width)
-    label = max(map(len, BY_HAND))
-    for item, title in BY_HAND.items():
+    for item, title in rest.items():
+        hint = f" ({SHARED[item]} looks at this)" if item in SHARED else ""
         yield from textwrap.wrap(
-            title, width, initial_indent=f"  {item.ljust(label)}  ", subsequent_indent=" " * (label + 4)
+            f"{title}{hint}",
+            width,
+            initial_indent=f"  {label_of(item).ljust(column)}  ",
+            subsequent_indent=" " * (column + 4),
         )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.keys import SETTINGS
-from reports.ci import place as ci
+from reports.ci.place import place as place_of_run
 
 _PROVES = re.compile(r"^## Proves\n(.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 
@@ -21,7 +21,7 @@ def address(config: pytest.Config, page: str) -> str:
         config: pytest's configuration of the run.
         page: path of the page in the project.
     """
-    place = ci.place()
+    place = place_of_run()
     told = config.stash[SETTINGS].reports.documentation if SETTINGS in config.stash else None
     base = told or (place.files_url if place else "")
     return f"{base}/{page}" if base else ""

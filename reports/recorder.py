@@ -19,7 +19,7 @@ from reports.case import Case
 from reports.case_builder import case_of, in_one_line, in_words, judged, traceback_of
 from reports.ci import github
 from reports.labels import STATUS_WORDS
-from reports.notify import plugin as notify
+from reports.notify.plugin import notify
 from reports.record import Record
 from reports.verdict import RunResult, Verdict, place_of, results
 from reports.writing import write_reports
@@ -142,7 +142,7 @@ class Recorder:
         terminal.emit(self.config, github.commands(self.result))
         if self.result.verdict is not Verdict.GO or self.problems:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        self.problems += notify.notify(self.config, self.record, self.result)
+        self.problems += notify(self.config, self.record, self.result)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(

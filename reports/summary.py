@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from fixtures.outcome import Status
-from reports import findings as digest
-from reports import labels
+from reports import findings, labels
 from reports.labels import STATUS_WORDS
 from reports.verdict import CheckResult, RunResult, reasons
 
@@ -56,11 +55,11 @@ def escape(text: str) -> str:
 def _lines(result: RunResult, ways: Ways, release: str) -> Iterator[str]:
     yield f"# Verdict: {result.verdict.value}"
     yield ""
-    yield f"{digest.WHY[result.verdict].capitalize()}."
+    yield f"{findings.WHY[result.verdict].capitalize()}."
     yield ""
     yield f"- target: {escape(result.target)}" + (f", release {escape(release)}" if release else "")
     yield f"- selection: {escape(result.selection)}"
-    yield f"- {digest.headline(result)}"
+    yield f"- {findings.headline(result)}"
     times = [moment.isoformat(timespec="seconds") for moment in (result.started_at, result.finished_at)]
     yield f"- from {times[0]} to {times[1]}"
     if all(ways.report):
@@ -68,9 +67,9 @@ def _lines(result: RunResult, ways: Ways, release: str) -> Iterator[str]:
     musts = [check for check in result.judged if check.criterion == "must"]
     yield from _table("Must-haves", musts)
     yield from _failed(result, ways.pages)
-    yield from _causes("What could not be looked at", labels.WHAT_TO_DO, digest.errors(result))
-    yield from _causes("What is unproven", labels.WOULD_PROVE, digest.unproven(result))
-    yield from _causes("What does not apply", "", digest.not_applicable(result))
+    yield from _causes("What could not be looked at", labels.WHAT_TO_DO, findings.errors(result))
+    yield from _causes("What is unproven", labels.WOULD_PROVE, findings.unproven(result))
+    yield from _causes("What does not apply", "", findings.not_applicable(result))
     yield from _table("Other checks" if musts else "Checks", [c for c in result.checks if c not in musts])
 
 
@@ -108,15 +107,15 @@ def _failed(result: RunResult, pages: Mapping[str, str]) -> Iterator[str]:
         yield from ("", f"### {escape(check.label)} · {escape(check.title)} ({check.criterion})", "")
         for reason in dict.fromkeys(case.known_issue for case in check.cases if case.known_issue):
             yield f"- known issue: {escape(reason)}"
-        for fault in digest.faults(check):
-            where = digest.where(check, fault)
+        for fault in findings.faults(check):
+            where = findings.where(check, fault)
             yield f"- **{escape(where)}**: {escape(fault.found)}" if where else f"- {escape(fault.found)}"
             yield from (f"  - {label}: {escape(text)}" for label, text in labels.of_fault(fault))
         if address := pages.get(check.page):
             yield from ("", f"[What this check proves, and how]({address})")
 
 
-def _causes(title: str, helps: str, causes: Iterable[digest.Cause]) -> Iterator[str]:
+def _causes(title: str, helps: str, causes: Iterable[findings.Cause]) -> Iterator[str]:
     """Why checks could not be judged; what helps against several reasons of the same checks is said once."""
     groups = groupby(causes, lambda cause: (cause.checks, cause.help))
     for number, ((checks, helping), alike) in enumerate(groups):

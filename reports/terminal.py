@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from fixtures.outcome import Status
-from reports import findings as digest
-from reports import labels
+from reports import findings, labels
 from reports.record import Record
 from reports.redaction.redactor import Redactor
 from reports.redaction.stream import RedactingStream
@@ -104,16 +103,16 @@ class Section:
     def faults(self, check: CheckResult) -> None:
         """Write what does not hold in a failed check."""
         self.line(f"FAILED {check.label} · {check.title} ({check.criterion})", red=True, bold=True)
-        found = digest.faults(check)
+        found = findings.faults(check)
         for fault in found[:SHOWN]:
-            where = digest.where(check, fault)
+            where = findings.where(check, fault)
             self.line(f"{where}: {fault.found}" if where else fault.found, 2)
             for label, text in labels.of_fault(fault):
                 self.labelled(label, text, 4)
         if len(found) > SHOWN:
             self.line(f"and {len(found) - SHOWN} more, which summary.md has", 2)
 
-    def causes(self, title: str, helps: str, causes: tuple[digest.Cause, ...], **markup: bool) -> None:
+    def causes(self, title: str, helps: str, causes: tuple[findings.Cause, ...], **markup: bool) -> None:
         """Write why checks could not be judged, each reason once."""
         for checks, alike in itertools.groupby(causes, lambda cause: cause.checks):
             self.line(f"{title} {', '.join(checks)}", **markup)
@@ -139,22 +138,22 @@ def summarise(
         return
     colours = COLOURS[result.verdict]
     reporter.write_sep("=", f"verdict: {result.verdict.value}", **colours)
-    section.line(f"{result.target}, {result.selection}: {digest.headline(result)}")
+    section.line(f"{result.target}, {result.selection}: {findings.headline(result)}")
     if reporter.verbosity >= -1 and not reporter.no_summary:
         _details(section, result)
     for problem in problems:
         section.line(problem, red=True, bold=True)
     place = record.directory.resolve()
     section.line(f"Reports: {place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place}")
-    section.line(f"Verdict: {result.verdict.value} ({digest.WHY[result.verdict]})", **colours)
+    section.line(f"Verdict: {result.verdict.value} ({findings.WHY[result.verdict]})", **colours)
 
 
 def _details(section: Section, result: RunResult) -> None:
     for check in result.with_status(Status.FAILED):
         section.faults(check)
-    section.causes("ERROR", labels.WHAT_TO_DO, digest.errors(result), red=True, bold=True)
-    section.causes("UNPROVEN", labels.WOULD_PROVE, digest.unproven(result), yellow=True)
-    section.causes("NOT APPLICABLE", "", digest.not_applicable(result))
+    section.causes("ERROR", labels.WHAT_TO_DO, findings.errors(result), red=True, bold=True)
+    section.causes("UNPROVEN", labels.WOULD_PROVE, findings.unproven(result), yellow=True)
+    section.causes("NOT APPLICABLE", "", findings.not_applicable(result))
 
 
 def _why_none(record: Record, exitstatus: int | pytest.ExitCode) -> str:

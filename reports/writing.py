@@ -12,9 +12,9 @@ from fixtures.files import write_atomically
 from fixtures.keys import EVIDENCE
 from reports import directory, pages, summary
 from reports.allure import environment as allure_environment
-from reports.charts import gallery as charting
+from reports.charts import gallery
 from reports.ci import github
-from reports.ci import place as ci
+from reports.ci.place import place as place_of_run
 from reports.html import index
 from reports.record import Record
 from reports.verdict import RunResult
@@ -29,7 +29,7 @@ def write_reports(config: pytest.Config, record: Record, result: RunResult) -> l
     folder = record.directory
     tasks: dict[str, Callable[[], None]] = {
         directory.VERDICT: lambda: write_verdict(folder / directory.VERDICT, result),
-        "the charts": lambda: charting.write(config, result, folder),
+        "the charts": lambda: gallery.write(config, result, folder),
         directory.SUMMARY: lambda: write_atomically(folder / directory.SUMMARY, _summary(config, result, folder)),
         directory.PAGE: lambda: index.write(config, record, result),
         directory.ALLURE: lambda: allure_environment.write(config, record, result),
@@ -46,15 +46,15 @@ def write_reports(config: pytest.Config, record: Record, result: RunResult) -> l
 
 def _summary(config: pytest.Config, result: RunResult, folder: Path) -> str:
     """The summary as it is read in the folder of the reports, beside charts and pages."""
-    ways = summary.Ways((directory.PAGE, directory.PAGE), _pages(config, result), charting.links(config, folder))
+    ways = summary.Ways((directory.PAGE, directory.PAGE), _pages(config, result), gallery.links(config, folder))
     return summary.markdown(result, ways, _release(config))
 
 
 def _of_step(config: pytest.Config, result: RunResult, folder: Path) -> str:
     """The summary as it is read on the page of the run, which has no files beside it, but the run's artefacts."""
-    place = ci.place()
+    place = place_of_run()
     url = place.artefacts_url if place else ""
-    charts = charting.links(config, folder, url) if url else ()
+    charts = gallery.links(config, folder, url) if url else ()
     ways = summary.Ways(("artefacts of the run", url), _pages(config, result), charts)
     return summary.markdown(result, ways, _release(config))
 

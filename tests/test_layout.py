@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from checks.checklist import CHECKLIST
 from tests.docs.declared import declared, proofs
 from tests.imports import circles, modules, own_imports
 from tests.running import ROOT
@@ -91,6 +92,11 @@ def test_registered_markers_are_those_in_use():
     used = {mark for _, _, marks in proofs() for mark in marks} - {"parametrize"}
     assert used | TO_COME == registered
     assert used & TO_COME == set()
+
+
+def test_declared_titles_are_the_checklists():
+    """A check keeps the words that people know its item by, and every item stands in the table."""
+    assert {check.check: check.title for check in declared()}.items() <= CHECKLIST.items()
 
 
 @pytest.mark.parametrize(

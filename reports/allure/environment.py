@@ -15,7 +15,7 @@ import pytest
 from fixtures.files import write_atomically
 from fixtures.keys import EVIDENCE
 from reports.allure.text import CATEGORIES
-from reports.ci import place as ci
+from reports.ci.place import place as place_of_run
 from reports.record import Record
 from reports.verdict import RunResult
 
@@ -89,7 +89,7 @@ def _seen(evidence: Evidence) -> dict[str, str]:
 
 def _who() -> dict[str, str]:
     """Who ran it and where: the actor and the run of the CI system, or the user of this machine."""
-    place = ci.place()
+    place = place_of_run()
     if place is None:
         return {"run by": _user()}
     facts = {"run by": place.actor, RUN: place.run_url, "suite's commit": place.commit}
@@ -113,7 +113,7 @@ def suite_version() -> str:
 
 def executor(result: RunResult) -> dict[str, Any]:
     """Who ran it, for Allure's report: the CI system's job, or a person's own machine."""
-    place = ci.place()
+    place = place_of_run()
     if place is None:
         started = result.started_at.isoformat(timespec="seconds")
         return {"name": "local run", "type": "local", "buildName": started, "reportName": REPORT}

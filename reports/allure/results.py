@@ -20,8 +20,7 @@ from reports import directory, pages
 from reports.allure import text as allure_text
 from reports.case import Case
 from reports.case_builder import in_one_line, in_words
-from reports.charts import figures as charts
-from reports.charts import gallery as charting
+from reports.charts import figures, gallery
 from reports.html.markup import caption
 from reports.labels import STATUS_WORDS
 
@@ -111,8 +110,8 @@ def _attach(tables: Iterable[Table]) -> None:
 
 def _charts(config: pytest.Config, names: Iterable[str]) -> dict[str, bytes]:
     """Title → chart as SVG, for those that could be drawn."""
-    pictures = charting.gallery(config, names).pictures
-    return {charts.title(name): pictures[name] for name in names if name in pictures}
+    pictures = gallery.gallery(config, names).pictures
+    return {figures.title(name): pictures[name] for name in names if name in pictures}
 
 
 def _attach_charts(drawn: Mapping[str, bytes]) -> None:

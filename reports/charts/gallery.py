@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.keys import EVIDENCE
-from reports.charts import figures as charts
+from reports.charts import figures
 from reports.directory import CHARTS
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ def gallery(config: pytest.Config, names: Iterable[str]) -> Gallery:
         return found
     for name in wanted:
         try:
-            found.pictures[name] = charts.draw(name, config.stash[EVIDENCE])
+            found.pictures[name] = figures.draw(name, config.stash[EVIDENCE])
         except ImportError:
-            found.problems[name] = f"charts need matplotlib: {charts.NEEDED}"
+            found.problems[name] = f"charts need matplotlib: {figures.NEEDED}"
         except KeyError:
             found.problems[name] = f"the evidence has nothing to draw {name} from"
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with a picture must not cost the verdict
@@ -72,7 +72,7 @@ def links(config: pytest.Config, folder: Path, artefacts: str = "") -> list[str]
     found = config.stash.get(GALLERY, Gallery())
     there = [name for name in found.pictures if (folder / CHARTS / f"{name}.svg").exists()]
     files = {name: f"{CHARTS}/{name}.svg" for name in there}
-    lines = [f"- [{charts.title(name)}]({file})" for name, file in files.items()]
+    lines = [f"- [{figures.title(name)}]({file})" for name, file in files.items()]
     if artefacts:
-        lines = [f"- [{charts.title(name)}]({artefacts}): `{file}`" for name, file in files.items()]
+        lines = [f"- [{figures.title(name)}]({artefacts}): `{file}`" for name, file in files.items()]
     return lines + [f"- {problem}" for problem in dict.fromkeys(found.problems.values())]

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fixtures.outcome import Status
-from reports import findings as digest
-from reports import summary
+from reports import findings, summary
 from reports.verdict import CheckResult, RunResult, reasons
 
 LIMIT = 10
@@ -37,7 +36,7 @@ def commands(result: RunResult) -> Iterator[str]:
     """Workflow commands for the worst checks, musts first; none outside GitHub Actions."""
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return
-    for check in digest.worst(result)[:LIMIT]:
+    for check in findings.worst(result)[:LIMIT]:
         yield _command(check)
 
 

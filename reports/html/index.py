@@ -10,7 +10,7 @@ import pytest
 from fixtures.files import write_atomically
 from reports import directory, pages
 from reports.allure import environment as allure_environment
-from reports.charts import figures as charts
+from reports.charts import figures
 from reports.charts.gallery import gallery
 from reports.html.cases import References
 from reports.html.page import document
@@ -36,7 +36,7 @@ def references(config: pytest.Config, result: RunResult) -> References:
     names = dict.fromkeys(name for check in result.checks for case in check.cases for name in case.charts)
     pictures = gallery(config, names).pictures if names else {}
     return References(
-        {name: (charts.title(name), svg) for name, svg in pictures.items()},
+        {name: (figures.title(name), svg) for name, svg in pictures.items()},
         {check.page: pages.address(config, check.page) for check in result.checks},
         {check.page: pages.proves(config, check.page) for check in result.checks},
     )

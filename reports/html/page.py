@@ -8,8 +8,7 @@ from importlib.resources import files
 from itertools import groupby
 
 from fixtures.outcome import Status
-from reports import findings as digest
-from reports import labels
+from reports import findings, labels
 from reports.allure.text import AREAS, EPICS
 from reports.case import WORST_FIRST
 from reports.html.cases import (
@@ -65,9 +64,9 @@ def document(result: RunResult, facts: Mapping[str, str], references: References
         "main",
         _verdict(result),
         _failed(result, references),
-        _causes("errors", "What could not be looked at", labels.WHAT_TO_DO, digest.errors(result)),
-        _causes("unproven", "What is unproven", labels.WOULD_PROVE, digest.unproven(result)),
-        _causes("not-applicable", "What does not apply", "", digest.not_applicable(result)),
+        _causes("errors", "What could not be looked at", labels.WHAT_TO_DO, findings.errors(result)),
+        _causes("unproven", "What is unproven", labels.WOULD_PROVE, findings.unproven(result)),
+        _causes("not-applicable", "What does not apply", "", findings.not_applicable(result)),
         _all(result, references),
         _run(facts),
     )
@@ -83,7 +82,7 @@ def _verdict(result: RunResult) -> Markup:
         "header",
         tag("p", f"EasyMO verification · {result.target} · {result.selection}", class_="faint"),
         tag("h1", result.verdict.value),
-        tag("p", f"{digest.WHY[result.verdict].capitalize()}.", class_="why"),
+        tag("p", f"{findings.WHY[result.verdict].capitalize()}.", class_="why"),
         _deciding(result),
         tag("ul", (tag("li", _count(status, number)) for status, number in counts), class_="counts"),
         tag("p", f"{_musts(result)}{when}.", class_="faint"),
@@ -138,7 +137,7 @@ def _failure(check: CheckResult, references: References) -> Markup:
         "article",
         head,
         known_issues(cases),
-        (fault(check, found) for found in digest.faults(check)),
+        (fault(check, found) for found in findings.faults(check)),
         evidence(cases, references, opened=True),
         page_link(check, references),
         class_="card",
@@ -146,7 +145,7 @@ def _failure(check: CheckResult, references: References) -> Markup:
     )
 
 
-def _causes(name: str, title: str, helps: str, causes: Iterable[digest.Cause]) -> Markup:
+def _causes(name: str, title: str, helps: str, causes: Iterable[findings.Cause]) -> Markup:
     entries = [
         tag(
             "li",

@@ -7,7 +7,7 @@ from datetime import UTC
 from typing import Any
 
 from fixtures.outcome import Status
-from reports import findings as digest
+from reports import findings
 from reports.ci.place import run_url
 from reports.verdict import CheckResult, RunResult, Verdict, reasons
 
@@ -26,7 +26,7 @@ def message(result: RunResult, *, replayed: bool = False) -> dict[str, Any]:
     title = _cut(
         f"{SIGNS[result.verdict]} {result.verdict.value} · {result.target} · {result.selection}", LONGEST_HEADER
     )
-    why = f"{digest.WHY[result.verdict].capitalize()}. {digest.headline(result)}."
+    why = f"{findings.WHY[result.verdict].capitalize()}. {findings.headline(result)}."
     blocks = [
         {"type": "header", "text": {"type": "plain_text", "text": title}},
         _section(f"*{escape(why)}*"),
@@ -42,7 +42,7 @@ def escape(text: str) -> str:
 
 
 def _worst(result: RunResult) -> Iterator[dict[str, Any]]:
-    worst = digest.worst(result)
+    worst = findings.worst(result)
     yield from (_section(_check(check)) for check in worst[:SHOWN])
     if len(worst) > SHOWN:
         yield _section(f"and {len(worst) - SHOWN} more, which the report has")
@@ -61,7 +61,7 @@ def _check(check: CheckResult) -> str:
 def _advice(check: CheckResult) -> str:
     """The first thing to do about a check."""
     if check.status is Status.FAILED:
-        return next((fault.advice for fault in digest.faults(check) if fault.advice), "")
+        return next((fault.advice for fault in findings.faults(check) if fault.advice), "")
     cases = [case for case in check.cases if case.status is check.status]
     proofs = (doubt.proof for case in cases for doubt in case.doubts)
     return next((said for said in (*(case.advice for case in cases), *proofs) if said), "")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from fixtures.secret import Secret
-from reports.redaction import patterns as shapes
+from reports.redaction import patterns
 from reports.redaction.patterns import MASKS, MESSAGE, PHONE, SECRET, WITHHELD, Span
 from reports.redaction.secret_forms import Forms, forms, is_word_like
 
@@ -98,7 +98,7 @@ class Redactor:
         """The text without secrets and personal data; redacting it again changes nothing."""
         known = self._known.get(text)
         if known is None:
-            known = self._closed(lambda: self._settle(text, self._secrets, shapes.personal))
+            known = self._closed(lambda: self._settle(text, self._secrets, patterns.personal))
             if len(text) <= _REMEMBERED_LENGTH and len(self._known) < _REMEMBERED:
                 self._known[text] = known
         return known
@@ -109,7 +109,7 @@ class Redactor:
 
     def log_line(self, text: str) -> str:
         """A line of somebody else's log: what stands in quotes or after ``body:`` or ``message:`` goes too."""
-        return self._closed(lambda: self._settle(text, self._secrets, shapes.personal, _quoted))
+        return self._closed(lambda: self._settle(text, self._secrets, patterns.personal, _quoted))
 
     def data(self, data: Any) -> Any:
         """JSON-like data with its strings redacted; numbers, truth values and the structure stay.
@@ -141,8 +141,8 @@ class Redactor:
 
     def _secrets(self, text: str) -> Iterator[Span]:
         yield from self._learnt(text)
-        yield from shapes.credentials(text)
-        yield from shapes.message_ids(text)
+        yield from patterns.credentials(text)
+        yield from patterns.message_ids(text)
 
     def _learnt(self, text: str) -> Iterator[Span]:
         for known, within in ((self._anywhere, text), (self._caseless, text.translate(_LOWER))):
@@ -177,7 +177,7 @@ class Redactor:
             key == "caption" or (key in {"body", "text", "title"} and path[-2:-1] and path[-2] in _MESSAGE_PARENTS)
         ):
             return MESSAGE
-        if value in self._plain_words or (value.isdecimal() and shapes.SETTING.fullmatch(key)):
+        if value in self._plain_words or (value.isdecimal() and patterns.SETTING.fullmatch(key)):
             return value
         return self.text(value)
 

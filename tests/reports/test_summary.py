@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.outcome import Status, Violation
-from reports import findings as digest
-from reports import summary
+from reports import findings, summary
 from reports.case import Case, Doubt
 from reports.ci import github
 from reports.verdict import RunResult, results
@@ -52,7 +51,7 @@ def test_a_long_summary_is_cut_and_says_so() -> None:
 
 def test_cases_that_say_the_same_are_one_fault() -> None:
     (check,) = result_of(failed(id="a"), failed(id="b"), failed(id="c", found="other")).checks
-    assert [(fault.cases, fault.found) for fault in digest.faults(check)] == [
+    assert [(fault.cases, fault.found) for fault in findings.faults(check)] == [
         (("a", "b"), "gone"),
         (("c",), "other"),
     ]
@@ -70,14 +69,14 @@ def test_sixty_checks_without_a_database_are_one_cause() -> None:
         )
         for number in range(60)
     ]
-    (cause,) = digest.errors(result_of(*cases))
+    (cause,) = findings.errors(result_of(*cases))
     assert (cause.reason, cause.help, cause.cases, len(cause.checks)) == ("refused", "start", 60, 12)
 
 
 def test_unproven_cases_are_grouped_by_what_would_prove_them() -> None:
     unproven = replace(KNOWN, status=Status.UNPROVEN, reason="no url", doubts=(Doubt("no url", "set it"),))
-    causes = digest.unproven(result_of(unproven, replace(unproven, check="check-04", criterion="nice")))
-    assert causes == (digest.Cause("no url", "set it", ("Check 1 (must)", "Check 4 (nice)"), 2),)
+    causes = findings.unproven(result_of(unproven, replace(unproven, check="check-04", criterion="nice")))
+    assert causes == (findings.Cause("no url", "set it", ("Check 1 (must)", "Check 4 (nice)"), 2),)
 
 
 def test_annotations_are_the_worst_ten_first(monkeypatch: pytest.MonkeyPatch) -> None:

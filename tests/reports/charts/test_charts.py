@@ -13,7 +13,7 @@ import pytest
 from checks.test_daily import test_dlq_is_processing as check_09
 from checks.test_daily import test_no_message_is_lost as check_10
 from checks.test_daily import test_table_is_not_bloated as check_12
-from reports.charts import figures as charts
+from reports.charts import figures
 from tests.outcomes import read
 from tests.running import environment, run_suite
 
@@ -37,16 +37,16 @@ def evidence(any_deployment):
     return read(any_deployment.access, TESTS)
 
 
-@pytest.mark.parametrize("name", charts.CHARTS)
+@pytest.mark.parametrize("name", figures.CHARTS)
 def test_chart_says_what_it_shows(name, evidence):
     """Axes have their units, series their names; the ground is transparent, so that it suits any page."""
-    picture = charts.draw(name, evidence)
+    picture = figures.draw(name, evidence)
     assert texts(picture) >= WORDS[name]
     assert b"fill: #ffffff" not in picture
-    assert charts.draw(name, evidence) == picture
+    assert figures.draw(name, evidence) == picture
 
 
-@pytest.mark.parametrize("name", charts.CHARTS)
+@pytest.mark.parametrize("name", figures.CHARTS)
 def test_chart_of_nothing_is_drawn(name, any_deployment, evidence):
     """A day without anything is a picture that says so."""
     pieces = evidence.pieces
@@ -55,7 +55,7 @@ def test_chart_of_nothing_is_drawn(name, any_deployment, evidence):
         "message_fates": replace(pieces["message_fates"], hours=()),
         "table_statistics": replace(pieces["table_statistics"], tables=()),
     }
-    found = texts(charts.draw(name, replace(evidence, pieces=pieces | empty)))
+    found = texts(figures.draw(name, replace(evidence, pieces=pieces | empty)))
     assert ("nothing in this time" in found) is (name != "dead-tuples")
 
 
@@ -68,8 +68,8 @@ def test_single_hour_and_unknown_status_are_drawn(evidence):
         "message_fates": replace(fates, hours=fates.hours[:1]),
     }
     changed = replace(evidence, pieces=pieces)
-    assert "parked" in texts(charts.draw("dlq-entries", changed))
-    assert charts.draw("messages", changed)
+    assert "parked" in texts(figures.draw("dlq-entries", changed))
+    assert figures.draw("messages", changed)
 
 
 def test_run_leaves_its_charts(any_deployment, tmp_path):
@@ -86,7 +86,7 @@ def test_run_leaves_its_charts(any_deployment, tmp_path):
         for attachment in result.get("attachments", []):
             if attachment["type"] == "image/svg+xml":
                 attached[attachment["name"]] = tmp_path / "allure-results" / attachment["source"]
-    assert set(attached) == {title for title, _, _ in charts.CHARTS.values()}
+    assert set(attached) == {title for title, _, _ in figures.CHARTS.values()}
     for source in attached.values():
         assert ElementTree.fromstring(source.read_bytes()).tag == f"{SVG}svg"
 
