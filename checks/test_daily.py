@@ -29,7 +29,7 @@ performance_normal = check(12, "Database performance normal", criterion="should"
 def test_dlq_is_processing(dlq_queue: DlqQueue, settings: Settings, judge: Judge) -> None:
     judge.expects("Entries of the DLQ are retried when they are due, none is stuck, and the processor runs.")
     judge.shows("DLQ entries of the last day by status", dlq_queue_rules.by_status(dlq_queue))
-    dlq_queue_rules.no_entry_is_in_trouble(judge, dlq_queue)
+    dlq_queue_rules.no_entry_is_in_trouble(judge, dlq_queue, settings)
     dlq_queue_rules.backlog_is_small(judge, dlq_queue, settings)
     dlq_queue_rules.due_entries_advance(judge, dlq_queue, settings)
     dlq_queue_rules.processor_runs(judge, dlq_queue, settings)
@@ -42,8 +42,8 @@ def test_no_message_is_lost(
 ) -> None:
     judge.expects("Each inbound message of the last day is processed, or on its way through the DLQ.")
     judge.shows("Messages without a processed row", message_fates_rules.by_outcome(message_fates))
-    message_fates_rules.everything_can_be_followed(judge, message_fates)
-    message_fates_rules.nothing_is_lost(judge, message_fates)
+    message_fates_rules.everything_can_be_followed(judge, message_fates, settings)
+    message_fates_rules.nothing_is_lost(judge, message_fates, settings)
     message_fates_rules.accepted_requests_are_recorded(judge, accepted_messages, message_fates, settings)
     judge.draws("messages")
 
@@ -52,7 +52,7 @@ def test_no_message_is_lost(
 def test_circuit_breakers_are_closed(circuit_breakers: CircuitBreakers, settings: Settings, judge: Judge) -> None:
     judge.expects("Each circuit breaker is closed, or closes within five minutes.")
     judge.shows("Circuit breakers", breakers.by_service(circuit_breakers))
-    breakers.events_can_be_ordered(judge, circuit_breakers)
+    breakers.events_can_be_ordered(judge, circuit_breakers, settings)
     breakers.recorded_breakers_are_closed(judge, circuit_breakers, settings)
     breakers.reported_breakers_are_closed(judge, circuit_breakers)
     breakers.sources_tell(judge, circuit_breakers)

@@ -55,7 +55,7 @@ def test_cron_job_is_active(
     expected = settings.job(cron_job)
     judge.expects(f"Job {cron_job} is active on {expected.schedule}, calls {expected.function}(), and runs.")
     cron_rules.scheduler_is_alive(judge, cron, catalogue)
-    found = cron_rules.is_scheduled_once(judge, cron, expected)
+    found = cron_rules.is_scheduled_once(judge, cron, expected, settings)
     if found is not None:
         job = cron_rules.Scheduled(expected, found, cron, catalogue, settings)
         cron_rules.is_active_and_right(judge, job)
@@ -126,7 +126,7 @@ def test_success_rate(success_rate: SuccessRate, settings: Settings, judge: Judg
     judge.expects(
         f"More than {settings.thresholds.success_rate_percent:g} % of the last hour's messages succeeded."
     )
-    success_rate_rules.clock_is_right(judge, success_rate)
+    success_rate_rules.clock_is_right(judge, success_rate, settings)
     success_rate_rules.rate_is_above_threshold(judge, success_rate, settings)
     judge.shows(
         "Messages by outcome",
@@ -151,7 +151,7 @@ def test_functions_logged_no_error(
 ) -> None:
     judge.expects(f"The log of the {function_log} has entries, all of them readable and none of them an error.")
     logs.say_something(judge, function_logs, settings)
-    logs.are_not_ahead(judge, function_logs)
+    logs.are_not_ahead(judge, function_logs, settings)
     logs.tell_of_no_error(judge, function_logs, settings)
 
 

@@ -1,10 +1,11 @@
-"""Rules of check 11: no circuit breaker is stuck, by its events and by what the health endpoint says."""
+"""Rules of check 11: no circuit breaker is stuck, by its recorded events and by the health endpoint."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from checks.judge import Cell, Judge
+from checks.rules.dates import not_in_the_future
 from fixtures.breakers.model import TABLE, CircuitBreakers, RecordedBreaker, ReportedBreaker
 from fixtures.breakers.states import CLOSED, STATES, is_closed, known
 from fixtures.outcome import CouldNotLook, Gap, Status
@@ -21,10 +22,10 @@ UNKNOWN = "whether it lets requests through cannot be told"
 
 
 def sources_tell(judge: Judge, breakers: CircuitBreakers) -> None:
-    """Require that a source names a breaker, and that the events are not kept from the suite; asked last.
+    """Require that a source names a breaker, and that the suite may read the events; called last.
 
     Raises:
-        CouldNotLook: nothing that was seen is a fault, and a source that would decide could not be reached.
+        CouldNotLook: no violation was found, and a source that would decide could not be reached.
     """
     recorded = breakers.recorded_gap or Gap(Status.UNPROVEN, "no circuit breaker event is recorded")
     reported = breakers.reported_gap or Gap(Status.UNPROVEN, "the health endpoint was not asked")
@@ -32,7 +33,7 @@ def sources_tell(judge: Judge, breakers: CircuitBreakers) -> None:
         recorded.status is not Status.FAILED,
         recorded.reason,
         expected=f"{TABLE} as the deployment's contract has it, or none",
-        why="what it says of the breakers cannot be read",
+        why="the recorded states of the breakers cannot be read",
         advice=recorded.advice,
     )
     if breakers.recorded or breakers.reported:
@@ -46,7 +47,7 @@ def sources_tell(judge: Judge, breakers: CircuitBreakers) -> None:
 
 
 def _both_tell(judge: Judge, breakers: CircuitBreakers) -> None:
-    """Say of a source that tells nothing why; events that exist and cannot be seen leave the check unproven."""
+    """Report why a source gave no breakers; hidden events leave the check unproven."""
     gap = breakers.recorded_gap
     if breakers.reported_gap is not None:
         judge.finds(f"judged by the events alone: {breakers.reported_gap.reason}")
@@ -57,18 +58,12 @@ def _both_tell(judge: Judge, breakers: CircuitBreakers) -> None:
         return
     if gap.status is Status.ERROR and not judge.violations:
         raise CouldNotLook(gap.reason, gap.advice)
-    judge.cannot_tell(f"{gap.reason}, so what {TABLE} says of the breakers was not seen", gap.advice)
+    judge.cannot_tell(f"{gap.reason}, so the breakers' events in {TABLE} were not seen", gap.advice)
 
 
-def events_can_be_ordered(judge: Judge, breakers: CircuitBreakers) -> None:
-    """Require events with times that say which state is the latest."""
-    judge.requires(
-        not breakers.future,
-        f"{counted(breakers.future, 'row')} of {TABLE} dated in the future",
-        expected="nothing later than the database's clock",
-        why="an event from the future hides the state that a breaker has now",
-        advice="find what writes created_at with another clock",
-    )
+def events_can_be_ordered(judge: Judge, breakers: CircuitBreakers, settings: Settings) -> None:
+    """Require that each event has a time by which the latest state can be found."""
+    not_in_the_future(judge, TABLE, breakers.future, settings.windows.clock_tolerance_seconds)
     judge.requires(
         not breakers.undated,
         f"{counted(breakers.undated, 'row')} of {TABLE} without a time, or dated long before the deployment",
@@ -79,7 +74,7 @@ def events_can_be_ordered(judge: Judge, breakers: CircuitBreakers) -> None:
 
 
 def recorded_breakers_are_closed(judge: Judge, breakers: CircuitBreakers, settings: Settings) -> None:
-    """Require of each breaker's events that it is closed, or ceased to be not too long ago."""
+    """Require each breaker to be closed by its latest event, or open only briefly."""
     allowed = timedelta(seconds=settings.windows.breaker_open_seconds)
     not_closed = [one for one in breakers.recorded if known(one.state) and not is_closed(one.state)]
     stuck = [one for one in not_closed if _lasting(one, breakers) > allowed]
@@ -133,7 +128,7 @@ def _more_is_told(judge: Judge, breakers: CircuitBreakers, settings: Settings) -
 
 
 def reported_breakers_are_closed(judge: Judge, breakers: CircuitBreakers) -> None:
-    """Require that the health endpoint called each breaker closed, at once or after a wait."""
+    """Require that the health endpoint reports each breaker closed, at once or after a wait."""
     waited = f"{breakers.waited_seconds:g} s"
     unknown = [one for one in breakers.reported if not known(one.last)]
     stuck = [one for one in breakers.reported if known(one.last) and not is_closed(one.last)]
@@ -167,7 +162,7 @@ def _in_words(state: str | None) -> str:
 
 
 def by_service(breakers: CircuitBreakers) -> list[dict[str, Cell]]:
-    """What both sources say of each breaker, for the report: those that are not closed first."""
+    """Each breaker by both sources, for the report; those that are not closed come first."""
     recorded = {breaker.service: breaker for breaker in breakers.recorded}
     reported = {breaker.service: breaker for breaker in breakers.reported}
     rows: list[dict[str, Cell]] = []

@@ -1,4 +1,4 @@
-"""Rules of check 1: a table exists, has its columns, is open to those who need it and closed to the public."""
+"""Rules of check 1: a table exists with its columns, serves the functions, and is closed to the public."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ from fixtures.database.catalogue import (
     unusable,
 )
 from fixtures.database.contract import PERSONAL_COLUMNS, PUBLIC_ROLES, SERVICE_ROLE, TABLES
+from fixtures.database.identifiers import quoted
 
 OPEN_TO_ANYBODY = re.compile(
     r"auth\.role\(\)\s*=\s*'(anon|authenticated)'|auth\.uid\(\)\s+is\s+not\s+null"
     r"|current_user\s*=[^'<>!]*'(anon|authenticated)'",
     re.IGNORECASE,
 )
-"""Policy expressions that are true for every row as soon as somebody is logged in, or not even that."""
+"""Policy expressions that are true for every row, for each logged-in user or even without a login."""
 ASKS_WHO = re.compile(
     r"\b(auth\.|current_setting|current_user|session_user|current_role|user\b|jwt|has_\w+_privilege|pg_has_role)"
     r"|\w\s*\(|\bselect\b",
     re.IGNORECASE,
 )
-"""What makes the answer depend on who asks, or may: functions and queries, which cannot be read from here."""
+"""Parts of a policy expression by which its result may depend on the user; a function or a query may hide one."""
 
 
 def exists(judge: Judge, catalogue: Catalogue, table: str, schema: str) -> Relation | None:
-    """Require the table to exist in its schema as a table; give it back if it does."""
+    """Require that the table exists in the schema; return it if it does."""
     relation = catalogue.relation(table, schema)
     there = relation is not None and relation.is_table
     judge.requires(
@@ -46,7 +47,7 @@ def exists(judge: Judge, catalogue: Catalogue, table: str, schema: str) -> Relat
 
 
 def has_its_columns(judge: Judge, relation: Relation) -> None:
-    """Require the contract's columns with types that serve."""
+    """Require the contract's columns, with types that can serve."""
     for column in TABLES.get(relation.name, {}):
         problem = unusable(relation, column)
         judge.requires(
@@ -58,31 +59,24 @@ def has_its_columns(judge: Judge, relation: Relation) -> None:
 
 
 def is_readable(judge: Judge, catalogue: Catalogue, relation: Relation) -> None:
-    """Require that the suite's role may read the columns that it needs, and is shown every row."""
-    name = f"{relation.schema}.{relation.name}"
+    """Require that the suite's role may read each column without personal data, and sees every row."""
     role = catalogue.role
-    if not judge.requires(
-        relation.privileges[role].usage,
-        f"role {role} may not use schema {relation.schema}",
-        advice=f"GRANT USAGE ON SCHEMA {relation.schema} TO {role}",
-    ):
+    gap = catalogue.unreadable(relation, TABLES.get(relation.name, {}).keys() - PERSONAL_COLUMNS)
+    if gap is not None:
+        judge.fails(
+            gap.reason,
+            expected=f"role {role}, which the suite runs as, may select from {relation.schema}.{relation.name}",
+            advice=gap.advice,
+        )
         return
-    needed = TABLES.get(relation.name, {}).keys() - PERSONAL_COLUMNS
-    hidden = sorted(c.name for c in relation.columns if c.name in needed and not c.readable)
-    if not judge.requires(
-        not hidden,
-        f"role {role} may not read {name}" + (f" ({', '.join(hidden)})" if len(hidden) < len(needed) else ""),
-        expected=f"role {role}, which the suite runs as, may select from {name}",
-        advice=f"GRANT SELECT ON {name} TO {role}",
-    ):
-        return
+    judge.holds()
     if catalogue.sight(relation) is Sight.FILTERED:
         judge.cannot_tell(hidden_rows(relation, role), show_rows(role))
 
 
 def serves_the_functions(judge: Judge, catalogue: Catalogue, relation: Relation) -> None:
-    """Require that ``service_role``, as which the edge functions act, may insert, select and update."""
-    name = f"{relation.schema}.{relation.name}"
+    """Require that ``service_role``, the edge functions' role, may insert, select and update."""
+    name, table = f"{relation.schema}.{relation.name}", relation.sql_name
     role = catalogue.role_facts(SERVICE_ROLE)
     why = "the edge functions act as service_role: they cannot queue or process failed messages"
     if not judge.requires(role is not None, f"role {SERVICE_ROLE} does not exist", why=why) or role is None:
@@ -100,8 +94,8 @@ def serves_the_functions(judge: Judge, catalogue: Catalogue, relation: Relation)
         f"{SERVICE_ROLE} lacks {', '.join(lacking)} on {name}",
         expected=f"{SERVICE_ROLE} may insert into, select from and update {name}",
         why=why,
-        advice=f"GRANT USAGE ON SCHEMA {relation.schema} TO {SERVICE_ROLE}; "
-        f"GRANT SELECT, INSERT, UPDATE ON {name} TO {SERVICE_ROLE}",
+        advice=f"GRANT USAGE ON SCHEMA {quoted(relation.schema)} TO {SERVICE_ROLE}; "
+        f"GRANT SELECT, INSERT, UPDATE ON {table} TO {SERVICE_ROLE}",
     )
     judge.requires(
         not relation.row_security
@@ -110,7 +104,8 @@ def serves_the_functions(judge: Judge, catalogue: Catalogue, relation: Relation)
         or any(policy.permissive for policy in relation.policies if SERVICE_ROLE in policy.roles),
         f"row security on {name} shuts out {SERVICE_ROLE}: it does not bypass it and no policy lets it in",
         why=why,
-        advice=f"ALTER ROLE {SERVICE_ROLE} BYPASSRLS, or a policy FOR ALL TO {SERVICE_ROLE} USING (true)",
+        advice=f"ALTER ROLE {SERVICE_ROLE} BYPASSRLS, or "
+        f"CREATE POLICY {SERVICE_ROLE} ON {table} TO {SERVICE_ROLE} USING (true)",
     )
 
 
@@ -124,8 +119,17 @@ def is_closed_to_the_public(judge: Judge, catalogue: Catalogue, relation: Relati
             f"role {role} can read {name}: {opening}",
             expected=f"{role} cannot read {name} (row security on, or no privilege)",
             why="anybody with the app's public key acts as this role, and the table holds personal data",
-            advice=f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY; REVOKE ALL ON {name} FROM anon, authenticated",
+            advice=_how_to_close(catalogue, relation, role),
         )
+
+
+def _how_to_close(catalogue: Catalogue, relation: Relation, role: str) -> str:
+    facts = catalogue.role_facts(role)
+    if facts is not None and facts.superuser:
+        return f"ALTER ROLE {role} NOSUPERUSER"
+    public = ", ".join(["PUBLIC", *(name for name in PUBLIC_ROLES if catalogue.role_facts(name))])
+    table = relation.sql_name
+    return f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; REVOKE ALL ON {table} FROM {public}"
 
 
 def _what_lets_in(catalogue: Catalogue, relation: Relation, role: str) -> str | None:
@@ -147,8 +151,9 @@ def _what_lets_in(catalogue: Catalogue, relation: Relation, role: str) -> str | 
 
 
 def _opens(policy: Policy, role: str) -> bool:
-    """Whether it shows rows to whoever asks as this role: what does not ask who it is, asks nothing of anybody."""
+    """Whether the policy shows rows to every user with this role."""
     condition = policy.condition
+    # A condition in which nothing depends on the user is the same for all of them.
     everybody = bool(condition) and condition != "false" and not ASKS_WHO.search(condition)
     known = policy.shows(role) or bool(OPEN_TO_ANYBODY.search(condition))
     return policy.concerns(role) and policy.permissive and (known or everybody)

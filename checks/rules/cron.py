@@ -1,4 +1,4 @@
-"""Rules of check 2: a job is scheduled once, calls what it should, and its runs happen and succeed."""
+"""Rules of check 2: a job is scheduled once, calls its function, runs when it is due, and succeeds."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from difflib import get_close_matches
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from checks.judge import Judge
+from checks.rules.dates import not_in_the_future
 from fixtures import schedule
 from fixtures.database.catalogue import Catalogue, Function
 from fixtures.database.cron import CronJob, CronSchedule, Run
+from fixtures.database.identifiers import literal, quoted
 from fixtures.settings.model import Job, Settings
-from fixtures.wording import ago, clock, counted
+from fixtures.wording import ago, clock, counted, listed
 
 WHY = {
     "process_dlq_entries": "failed messages stay in the queue until somebody runs it by hand",
     "create_wa_events_partition": "next month's messages have no partition to go to",
 }
-"""What is not done while a job's function is not called."""
+"""Function → what happens while no job calls it."""
 LONG_INTERVAL = timedelta(days=1)
-"""Jobs that are due more seldom are judged by the due times since the deployment only."""
+"""Jobs with a longer interval are judged only by the due times since the deployment."""
 
 
 @dataclass(frozen=True)
 class Scheduled:
-    """A job as expected, as found, and what is needed to judge it."""
+    """A job as expected and as found, with the evidence to judge it by."""
 
     expected: Job
     found: CronJob
@@ -39,13 +41,18 @@ class Scheduled:
         return why(self.expected)
 
     @property
+    def call(self) -> str:
+        """The SQL statement that calls its function."""
+        return call_of(self.expected, self.settings)
+
+    @property
     def now(self) -> datetime:
         """The database's clock."""
         return self.catalogue.read_at
 
     @property
     def zone(self) -> tzinfo:
-        """pg_cron's time zone: GMT unless ``cron.timezone`` says otherwise and the role may see it."""
+        """pg_cron's time zone by ``cron.timezone``; GMT if the role may not see that."""
         try:
             return ZoneInfo(self.catalogue.settings.get("cron.timezone", "UTC"))
         except (ZoneInfoNotFoundError, ValueError):
@@ -66,8 +73,13 @@ def why(job: Job) -> str:
     return WHY.get(job.function, f"nobody calls {job.function}() until it runs again")
 
 
-def is_scheduled_once(judge: Judge, cron: CronSchedule, expected: Job) -> CronJob | None:
-    """Require exactly one job of the name; give it back if there is one to go on with."""
+def call_of(job: Job, settings: Settings) -> str:
+    """Return the SQL statement that calls a job's function, quoted and with its schema."""
+    return f"SELECT {quoted(settings.names.schema, job.function)}()"
+
+
+def is_scheduled_once(judge: Judge, cron: CronSchedule, expected: Job, settings: Settings) -> CronJob | None:
+    """Require exactly one job of the name; return the first one, if there is any."""
     found = cron.named(expected.name)
     if not found and cron.hidden:
         judge.cannot_tell(f"no job {expected.name} is visible, but {cron.hidden}", cron.grant)
@@ -79,7 +91,8 @@ def is_scheduled_once(judge: Judge, cron: CronSchedule, expected: Job) -> CronJo
         f"no job {expected.name} is scheduled" + (f"; the nearest is {_told(near[0])}" if near else ""),
         expected=f"cron.job has {expected.name} with schedule {expected.schedule}",
         why=why(expected),
-        advice=f"SELECT cron.schedule('{expected.name}', '{expected.schedule}', $$SELECT {expected.function}()$$)",
+        advice=f"SELECT cron.schedule({literal(expected.name)}, {literal(expected.schedule)}, "
+        f"{literal(call_of(expected, settings))})",
     )
     judge.requires(
         len(found) <= 1,
@@ -87,7 +100,8 @@ def is_scheduled_once(judge: Judge, cron: CronSchedule, expected: Job) -> CronJo
         f"{', '.join(_told(job.username) for job in found)}",
         expected="exactly one",
         why="the same work runs twice at the same time",
-        advice="SELECT cron.unschedule(jobid) FROM cron.job, as its owner, for the one that is too many",
+        advice="all but one of these, each as the job's user: "
+        + listed(f"SELECT cron.unschedule({job.id})" for job in found),
     )
     if found and cron.hidden:
         judge.cannot_tell(f"{cron.hidden}, so a second job that does the same cannot be excluded", cron.grant)
@@ -107,14 +121,14 @@ def is_active_and_right(judge: Judge, job: Scheduled) -> None:
         schedule.same_schedule(expected.schedule, found.schedule),
         f"job {found.name} runs on schedule {_told(found.schedule)}",
         expected=expected.schedule,
-        advice=f"SELECT cron.alter_job({found.id}, schedule := '{expected.schedule}')",
+        advice=f"SELECT cron.alter_job({found.id}, schedule := {literal(expected.schedule)})",
     )
     database = expected.database or job.catalogue.database
     judge.requires(
         found.database == database,
         f"job {found.name} runs in database {_told(found.database)}",
         expected=database,
-        advice=f"SELECT cron.alter_job({found.id}, database := '{database}')",
+        advice=f"SELECT cron.alter_job({found.id}, database := {literal(database)})",
     )
     judge.requires(
         job.catalogue.settings.get("cron.launch_active_jobs", "on") == "on",
@@ -132,7 +146,7 @@ def calls_its_function(judge: Judge, job: Scheduled) -> None:
         bool(calls),
         f"the command of job {job.found.name} calls {', '.join(job.found.calls) or 'no function'}",
         expected=f"a call of {function}(), in schema {schema} or in none",
-        advice=f"SELECT cron.alter_job({job.found.id}, command := $$SELECT {function}()$$)",
+        advice=f"SELECT cron.alter_job({job.found.id}, command := {literal(job.call)})",
     ):
         _function_is_sound(judge, job.catalogue, calls[0])
     twins = [
@@ -165,18 +179,24 @@ def _function_is_sound(judge: Judge, catalogue: Catalogue, call: str) -> None:
         why="pg_cron stores any command; this one fails whenever it runs",
         advice="apply the migration that creates it (`supabase db push`)",
     )
-    exposed = sorted({role for function in there for role in function.executable_by})
+    open_ones = [function for function in there if function.executable_by]
+    exposed = sorted({role for function in open_ones for role in function.executable_by})
     judge.requires(
         not exposed,
         f"function {call}() can be executed by {', '.join(exposed)}",
         expected="only its owner and service_role may execute it",
         why="anybody with the app's public key can start it over the REST API",
-        advice=f"REVOKE EXECUTE ON FUNCTION {call} FROM PUBLIC, anon, authenticated",
+        advice=f"REVOKE EXECUTE ON FUNCTION {', '.join(_signature(function) for function in open_ones)} "
+        f"FROM {', '.join(['PUBLIC', *exposed])}",
     )
 
 
+def _signature(function: Function) -> str:
+    return f"{quoted(function.schema, function.name)}({function.arguments})"
+
+
 def runs_when_due(judge: Judge, job: Scheduled) -> None:
-    """Require the latest run that was due to have happened, to have succeeded, and none to be stuck."""
+    """Require that the job ran when it was last due, succeeded, and that no run is stuck."""
     if job.cron.runs_unreadable:
         judge.cannot_tell(
             f"the runs of {job.found.name} cannot be seen: {job.cron.runs_unreadable}", job.cron.grant
@@ -205,11 +225,16 @@ def _latest_run_happened(judge: Judge, job: Scheduled) -> None:
     if latest is None and job.cron.hidden:
         judge.cannot_tell(f"no run of {job.found.name} is visible, but {job.cron.hidden}", job.cron.grant)
         return
-    tolerance = timedelta(seconds=job.settings.windows.clock_tolerance_seconds)
-    judge.requires(
-        latest is None or latest <= job.now + tolerance,
-        f"the latest run of {job.found.name} is dated in the future, {clock(latest)}",
-        why="a clock is wrong, so nothing that is measured by it can be trusted",
+    tolerance = job.settings.windows.clock_tolerance_seconds
+    ahead = latest is not None and latest > job.now + timedelta(seconds=tolerance)
+    not_in_the_future(
+        judge,
+        job.found.name,
+        int(ahead),
+        tolerance,
+        written="start_time in cron.job_run_details",
+        noun=("run", "runs"),
+        latest=latest,
     )
     judge.requires(
         latest is not None and job.now - latest <= allowed,
@@ -241,7 +266,7 @@ def _due_run_since_deployment(judge: Judge, job: Scheduled) -> None:
     judge.requires(
         ran,
         f"job {job.found.name} was due at {clock(due)} and did not run",
-        advice=f"run SELECT {job.expected.function}() by hand, and look for the scheduler's errors in the logs",
+        advice=f"run {job.call} by hand, and look for the scheduler's errors in the logs",
     )
 
 
@@ -263,7 +288,7 @@ def _latest_run_succeeded(judge: Judge, job: Scheduled) -> None:
         f"{finished.message or 'without a message'}",
         expected="succeeded",
         why=job.why,
-        advice=f"run SELECT {job.expected.function}() by hand to see the error",
+        advice=f"run {job.call} by hand to see the error",
     )
 
 
@@ -294,7 +319,7 @@ def _nothing_is_stuck(judge: Judge, job: Scheduled) -> None:
 
 
 def scheduler_is_alive(judge: Judge, cron: CronSchedule, catalogue: Catalogue) -> None:
-    """Require the scheduler's process, where its library is known to be loaded; else the runs prove it."""
+    """Require pg_cron's scheduler process, if the role can see that the library is loaded; else runs prove it."""
     loaded = any(name.startswith("cron.") for name in catalogue.settings)
     if catalogue.in_recovery or not loaded:
         return
@@ -307,7 +332,7 @@ def scheduler_is_alive(judge: Judge, cron: CronSchedule, catalogue: Catalogue) -
 
 
 def no_run_failed(judge: Judge, cron: CronSchedule) -> None:
-    """Require that no recorded run failed within the log window (check 6)."""
+    """Require that no run of the log window failed (check 6)."""
     if cron.runs_unreadable:
         judge.cannot_tell(f"cron's runs cannot be seen: {cron.runs_unreadable}", cron.grant)
         return
@@ -329,7 +354,7 @@ def no_run_failed(judge: Judge, cron: CronSchedule) -> None:
 
 
 def _same_function(call: str, function: str, schema: str) -> bool:
-    """Whether a call means the function of the schema; without a schema, Postgres finds it by the search path."""
+    """Whether a call means the schema's function; without a schema, the search path is taken to find it."""
     given, _, name = call.rpartition(".")
     return name == function and given in ("", schema)
 
@@ -339,5 +364,5 @@ def _label(job: CronJob) -> str:
 
 
 def _told(name: str) -> str:
-    """A name for a sentence, in quotes where something of it would not be seen there."""
+    """A name for a sentence, in quotes if it has outer spaces or characters that are not printed."""
     return name if name.isprintable() and name == name.strip() else repr(name)

@@ -1,23 +1,20 @@
-"""Rules of check 3: a pass of the DLQ processor was completed, lately, and after the deployment."""
+"""Rules of check 3: a pass of the DLQ processor completed lately, and after the deployment."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from checks.judge import Judge
+from checks.rules.dates import not_in_the_future
 from fixtures import schedule
 from fixtures.database.dlq_passes import COMPLETED, FAILED, TRIGGERED, DlqPasses, HttpAnswer, Pass
-from fixtures.settings.model import Settings
+from fixtures.database.identifiers import literal
+from fixtures.settings.model import Job, Settings
 from fixtures.wording import ago, clock, counted
 
 WHY = "customers' failed messages are not retried while the processor does not run"
-LOOK = (
-    "look at the dlq-processor's logs (Supabase dashboard, Edge Functions) and at net._http_response; "
-    "to stop the schedule: SELECT cron.alter_job(jobid, active := false) FROM cron.job "
-    "WHERE jobname = 'process-dlq-entries'"
-)
 ANSWER_WITHIN = timedelta(seconds=90)
-"""An answer this soon after a ``triggered`` row is taken for the answer to it: pg_net keeps no address."""
+"""An answer this soon after a ``triggered`` row counts as the answer to it: pg_net stores no address."""
 A_PASS_TAKES = timedelta(seconds=150)
 """The longest that an edge function may run: a pass that was triggered earlier is over."""
 
@@ -25,45 +22,46 @@ A_PASS_TAKES = timedelta(seconds=150)
 def nothing_is_dated_in_the_future(
     judge: Judge, passes: DlqPasses, now: datetime, settings: Settings
 ) -> tuple[Pass, ...]:
-    """Require that no pass is dated later than the server's clock allows; give back the others, newest first."""
-    latest = now + timedelta(seconds=settings.windows.clock_tolerance_seconds)
-    future = [row for row in passes.latest if row.processed_at is not None and row.processed_at > latest]
-    judge.requires(
-        not future,
-        f"{counted(len(future), 'row')} of dlq_processing_log dated in the future, up to "
-        f"{clock(future[0].processed_at) if future else ''}",
-        expected=f"nothing later than the database's clock, {clock(now)}",
-        why="a row from the future looks like a recent pass for as long as nobody notices",
-        advice="find what writes processed_at with another clock, and correct or delete these rows",
+    """Require that no pass is dated later than the server's clock allows; return the others, newest first."""
+    tolerance = settings.windows.clock_tolerance_seconds
+    latest = now + timedelta(seconds=tolerance)
+    future = [row.processed_at for row in passes.latest if row.processed_at and row.processed_at > latest]
+    not_in_the_future(
+        judge,
+        "dlq_processing_log",
+        len(future),
+        tolerance,
+        written="processed_at",
+        latest=max(future, default=None),
     )
     return tuple(row for row in passes.latest if row.processed_at is not None and row.processed_at <= latest)
 
 
-def latest_pass_succeeded(judge: Judge, ended: Pass, now: datetime) -> None:
-    """Require that the latest pass that came to an end completed, without error, and served something."""
+def latest_pass_succeeded(judge: Judge, ended: Pass, now: datetime, settings: Settings) -> None:
+    """Require that the latest ended pass completed without an error, and that not all its entries failed."""
     at = f"the pass at {clock(ended.processed_at)}"
     judge.requires(
         ended.status == COMPLETED,
         f"{at} has status {ended.status}: {ended.error or 'without a message'}",
         expected="completed",
         why=WHY,
-        advice=LOOK,
+        advice=_look(settings),
     )
     judge.requires(
         ended.status != COMPLETED or not ended.error,
         f"{at} is called completed but carries the error: {ended.error}",
         expected="completed without an error message",
         why=WHY,
-        advice=LOOK,
+        advice=_look(settings),
     )
-    _entries_were_served(judge, ended, at)
+    _entries_were_served(judge, ended, at, settings)
     judge.finds(
         f"latest completed pass {ago(now, ended.processed_at or now)}: "
         f"{_count(ended.entries_processed)} processed, {_count(ended.entries_failed)} failed"
     )
 
 
-def _entries_were_served(judge: Judge, ended: Pass, at: str) -> None:
+def _entries_were_served(judge: Judge, ended: Pass, at: str, settings: Settings) -> None:
     counts = (ended.entries_processed, ended.entries_failed)
     judge.requires(
         not any(count is not None and count < 0 for count in counts),
@@ -80,7 +78,7 @@ def _entries_were_served(judge: Judge, ended: Pass, at: str) -> None:
         f"{failed} of {at} failed",
         expected="entries that are processed",
         why=WHY,
-        advice=LOOK,
+        advice=_look(settings),
     )
 
 
@@ -89,7 +87,7 @@ def _count(number: int | None) -> str:
 
 
 def _all_failed(ended: Pass) -> bool:
-    """Whether nothing was served, be the failed entries counted among the processed ones or beside them."""
+    """Whether nothing was served, whether or not the processed entries include the failed ones."""
     failed = ended.entries_failed or 0
     return failed > 0 and (ended.entries_processed or 0) in (0, failed)
 
@@ -97,21 +95,21 @@ def _all_failed(ended: Pass) -> bool:
 def completed_in_time(
     judge: Judge, rows: tuple[Pass, ...], passes: DlqPasses, now: datetime, settings: Settings
 ) -> None:
-    """Require a completed pass since the deployment and within the silence that is allowed."""
+    """Require a completed pass since the deployment, and within the allowed silence."""
     silent = timedelta(seconds=settings.thresholds.dlq_silent_seconds)
     deployed = settings.deployed_at
     since = max(deployed, now - silent) if deployed is not None else now - silent
     ended = next((row for row in rows if row.status in (COMPLETED, FAILED)), None)
     if ended is not None:
-        latest_pass_succeeded(judge, ended, now)
+        latest_pass_succeeded(judge, ended, now, settings)
         if (ended.processed_at or now) >= since:
-            _later_calls_were_answered_well(judge, ended, rows, passes, now)
+            _later_calls_were_answered_well(judge, ended, rows, passes, now=now, settings=settings)
             return
     triggered = [row for row in rows if row.status == TRIGGERED and (row.processed_at or now) >= since]
-    if triggered and _answers_decide(judge, triggered, passes, now):
+    if triggered and _answers_decide(judge, triggered, passes, now, settings):
         return
     if deployed is not None and now - deployed < silent:
-        due = schedule.next_due(_dlq_schedule(settings), deployed)
+        due = schedule.next_due(_dlq_job(settings).schedule, deployed)
         judge.cannot_tell(
             f"no pass since the deployment at {clock(deployed)}; first run due at {clock(due)}", "--wait 6m"
         )
@@ -149,7 +147,7 @@ def _silence(judge: Judge, ended: Pass | None, passes: DlqPasses, now: datetime,
         f"no pass of the DLQ processor completed within {minutes}: {last}",
         expected=f"a completed pass every five minutes; silent for more than {minutes} is critical",
         why=WHY,
-        advice=LOOK,
+        advice=_look(settings),
     )
 
 
@@ -159,11 +157,11 @@ def _first_seen(passes: DlqPasses) -> datetime | None:
 
 
 def _later_calls_were_answered_well(
-    judge: Judge, ended: Pass, rows: tuple[Pass, ...], passes: DlqPasses, now: datetime
+    judge: Judge, ended: Pass, rows: tuple[Pass, ...], passes: DlqPasses, *, now: datetime, settings: Settings
 ) -> None:
-    """Require that no call after the latest pass that ended was refused: a good pass must not hide it.
+    """Require that no call after the latest ended pass was refused, which a good pass would hide.
 
-    A pass that may still be under way is left out, and so is one around which answers contradict each other.
+    A pass that may still be under way is left out, and so is a call with contradicting answers.
     """
     over = [
         row
@@ -174,11 +172,13 @@ def _later_calls_were_answered_well(
     ]
     calls = _answered(over, passes)
     if calls and not any(answer.good for answer in calls[0]):
-        _was_answered_badly(judge, over, calls, now)
+        _was_answered_badly(judge, over, calls, now, settings)
 
 
-def _answers_decide(judge: Judge, triggered: list[Pass], passes: DlqPasses, now: datetime) -> bool:
-    """Judge passes that were only triggered by the answers to the latest call; say whether they decide."""
+def _answers_decide(
+    judge: Judge, triggered: list[Pass], passes: DlqPasses, now: datetime, settings: Settings
+) -> bool:
+    """Judge passes that were only triggered by the answers to the latest call; return whether there are any."""
     calls = _answered(triggered, passes)
     if not calls:
         return False
@@ -196,12 +196,14 @@ def _answers_decide(judge: Judge, triggered: list[Pass], passes: DlqPasses, now:
         judge.requires(True, "")
         judge.finds(f"no completed row, but the processor answered {newest.in_words} {ago(now, newest.created)}")
     else:
-        _was_answered_badly(judge, triggered, calls, now)
+        _was_answered_badly(judge, triggered, calls, now, settings)
     return True
 
 
-def _was_answered_badly(judge: Judge, triggered: list[Pass], calls: list[list[HttpAnswer]], now: datetime) -> None:
-    """Say that the latest call was answered with errors only, and when one was last answered well."""
+def _was_answered_badly(
+    judge: Judge, triggered: list[Pass], calls: list[list[HttpAnswer]], now: datetime, settings: Settings
+) -> None:
+    """Report that the latest call got only errors, and when a call last succeeded."""
     good = next((answer for answers in calls for answer in answers if answer.good), None)
     before = f"; the last good answer came {ago(now, good.created)}" if good else ""
     judge.requires(
@@ -210,12 +212,12 @@ def _was_answered_badly(judge: Judge, triggered: list[Pass], calls: list[list[Ht
         f"{_kinds(calls[:1])}, at last {ago(now, calls[0][0].created)}{before}",
         expected="HTTP 200 from the dlq-processor, and a completed row",
         why=WHY,
-        advice="check the service role key and the URL that process_dlq_entries() uses. " + LOOK,
+        advice="check the service role key and the URL that process_dlq_entries() uses. " + _look(settings),
     )
 
 
 def _answered(triggered: list[Pass], passes: DlqPasses) -> list[list[HttpAnswer]]:
-    """What came shortly after each triggered row, newest first, without the rows that nothing came after."""
+    """The answers shortly after each triggered row, newest first, without rows that have none."""
     calls = ([answer for answer in passes.answers if _answers(answer, row)] for row in triggered)
     return [answers for answers in calls if answers]
 
@@ -232,6 +234,14 @@ def _answers(answer: HttpAnswer, row: Pass) -> bool:
     return row.processed_at is not None and timedelta(0) <= answer.created - row.processed_at <= ANSWER_WITHIN
 
 
-def _dlq_schedule(settings: Settings) -> str:
+def _dlq_job(settings: Settings) -> Job:
     jobs = [job for job in settings.jobs if job.function == "process_dlq_entries"] or list(settings.jobs)
-    return jobs[0].schedule
+    return jobs[0]
+
+
+def _look(settings: Settings) -> str:
+    return (
+        "look at the dlq-processor's logs (Supabase dashboard, Edge Functions) and at net._http_response; "
+        "to stop the schedule: SELECT cron.alter_job(jobid, active := false) FROM cron.job "
+        f"WHERE jobname = {literal(_dlq_job(settings).name)}"
+    )

@@ -1,18 +1,19 @@
-"""Rules of check 9: entries of the DLQ are taken when they are due, none is stuck, and the processor runs."""
+"""Rules of check 9: entries of the DLQ are retried when they are due, none is stuck, and the processor runs."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from checks.judge import Cell, Judge
+from checks.rules.dates import not_in_the_future
 from fixtures.database.by_service import MOST_SERVICES
 from fixtures.database.dlq_queue import STATUSES, DlqQueue, Trouble
+from fixtures.database.identifiers import quoted
 from fixtures.settings.model import Settings
 from fixtures.wording import ago, clock, counted, duration, listed
 
 WHY = "each entry is a customer's message that nobody has answered"
-SEE = "SELECT id, service, error_type, retry_count, next_retry_at FROM webhook_dlq WHERE "
-RUN = "SELECT process_dlq_entries()"
+SEE = "SELECT id, service, error_type, retry_count, next_retry_at FROM {dlq} WHERE "
 MEANING = {
     "overdue": ("overdue", "pending entries are taken within two intervals of being due"),
     "never due": ("pending without next_retry_at", "each pending entry has a time at which it is due"),
@@ -25,25 +26,41 @@ MEANING = {
     "future": ("dated in the future", "nothing later than the database's clock"),
     "undated": ("without created_at", "each entry says when it was created"),
 }
-"""Kind of trouble → what is said of the entries, and what was expected."""
+"""Kind of trouble → what is wrong with the entries, and what was expected."""
 
 ADVICE = {
-    "overdue": f"{RUN} by hand, and look at the dlq-processor's logs",
-    "never due": "UPDATE webhook_dlq SET next_retry_at = now() WHERE status = 'pending' AND next_retry_at IS NULL",
-    "never tried": f"{SEE}last_retry_at IS NULL AND created_at < now() - interval '1 day'; find why",
-    "parked": f"{SEE}status = 'pending' ORDER BY next_retry_at DESC; find what computes the back-off",
-    "stuck": "look for a crash in the dlq-processor's logs, then UPDATE webhook_dlq SET status = 'pending', "
+    "overdue": "{run} by hand, and look at the dlq-processor's logs",
+    "never due": "UPDATE {dlq} SET next_retry_at = now() WHERE status = 'pending' AND next_retry_at IS NULL",
+    "never tried": SEE + "last_retry_at IS NULL AND created_at < now() - interval '1 day'; find why",
+    "parked": SEE + "status = 'pending' ORDER BY next_retry_at DESC; find what computes the back-off",
+    "stuck": "look for a crash in the dlq-processor's logs, then UPDATE {dlq} SET status = 'pending', "
     "next_retry_at = now() WHERE status = 'processing' AND updated_at < now() - interval '15 minutes'",
-    "beyond retries": f"{SEE}status = 'pending' AND retry_count > 5; answer these customers by hand",
-    "uncounted": "UPDATE webhook_dlq SET retry_count = 0 WHERE retry_count IS NULL: NULL + 1 stays NULL, for ever",
-    "unknown status": "SELECT status, count(*) FROM webhook_dlq GROUP BY status; no pass ever takes these entries",
+    "beyond retries": SEE + "status = 'pending' AND retry_count > {retries}; answer these customers by hand",
+    "uncounted": "UPDATE {dlq} SET retry_count = 0 WHERE retry_count IS NULL: NULL + 1 stays NULL, for ever",
+    "unknown status": "SELECT status, count(*) FROM {dlq} GROUP BY status; no pass ever takes these entries",
     "future": "find what writes created_at, updated_at, last_retry_at or reprocessed_at with another clock",
-    "undated": f"{SEE}created_at IS NULL; find what writes entries without created_at",
+    "undated": SEE + "created_at IS NULL; find what writes entries without created_at",
 }
+"""Kind of trouble → what to do, with placeholders for the table, the call of the processor and the retries."""
 
 
-def no_entry_is_in_trouble(judge: Judge, queue: DlqQueue) -> None:
-    """Require that no entry is overdue, stuck or otherwise out of the life that the contract gives it."""
+def advice_on(kind: str, settings: Settings) -> str:
+    """Return what to do about a kind of trouble, in commands for the deployment's schema."""
+    return ADVICE[kind].format(
+        dlq=_named("webhook_dlq", settings), run=_run(settings), retries=settings.thresholds.dlq_retries
+    )
+
+
+def _named(table: str, settings: Settings) -> str:
+    return quoted(settings.names.schema, table)
+
+
+def _run(settings: Settings) -> str:
+    return f"SELECT {_named('process_dlq_entries', settings)}()"
+
+
+def no_entry_is_in_trouble(judge: Judge, queue: DlqQueue, settings: Settings) -> None:
+    """Require that no entry is overdue, stuck, or in another state that the contract does not know."""
     for kind, (said, expected) in MEANING.items():
         troubles = [trouble for trouble in queue.troubles if trouble.kind == kind]
         judge.requires(
@@ -51,7 +68,7 @@ def no_entry_is_in_trouble(judge: Judge, queue: DlqQueue) -> None:
             f"{counted(queue.count(kind), 'entry', 'entries')} {said}: {_by_service(troubles, queue)}",
             expected=expected,
             why=WHY,
-            advice=ADVICE[kind],
+            advice=advice_on(kind, settings),
         )
 
 
@@ -79,13 +96,13 @@ def backlog_is_small(judge: Judge, queue: DlqQueue, settings: Settings) -> None:
         f"{counted(queue.pending, 'entry', 'entries')} pending",
         expected=f"at most {most}",
         why="the processor cannot keep up, or everything fails; " + WHY,
-        advice="SELECT service, error_type, count(*) FROM webhook_dlq WHERE status = 'pending' GROUP BY 1, 2 "
-        "ORDER BY 3 DESC; mend the cause before the backlog is retried",
+        advice=f"SELECT service, error_type, count(*) FROM {_named('webhook_dlq', settings)} "
+        "WHERE status = 'pending' GROUP BY 1, 2 ORDER BY 3 DESC; mend the cause before the backlog is retried",
     )
 
 
 def due_entries_advance(judge: Judge, queue: DlqQueue, settings: Settings) -> None:
-    """Require that what came due within the window was taken in hand, and that retries have success."""
+    """Require due entries to be retried, and some retries to succeed."""
     goal = settings.thresholds.dlq_processed_goal
     judge.finds(
         f"since {clock(queue.since)}: {counted(queue.created, 'new entry', 'new entries')}, {queue.reprocessed} "
@@ -102,7 +119,7 @@ def due_entries_advance(judge: Judge, queue: DlqQueue, settings: Settings) -> No
         f"{counted(overdue, 'entry', 'entries')} came due, and none was taken since {clock(queue.since)}",
         expected="due entries are retried",
         why=WHY,
-        advice=ADVICE["overdue"],
+        advice=advice_on("overdue", settings),
     )
     judge.requires(
         not queue.passes.idle_while_due,
@@ -110,28 +127,22 @@ def due_entries_advance(judge: Judge, queue: DlqQueue, settings: Settings) -> No
         f"{counted(overdue, 'entry was', 'entries were')} due",
         expected="passes take what is due",
         why="the processor runs but does not see its entries",
-        advice="compare the processor's query, key and project with this database; " + RUN,
+        advice="compare the processor's query, key and project with this database; " + _run(settings),
     )
     judge.requires(
         queue.reprocessed > 0 or queue.retried < goal,
         f"{counted(queue.retried, 'entry was', 'entries were')} retried and none was reprocessed",
         expected="retries that succeed",
         why=WHY,
-        advice="SELECT error_type, count(*) FROM webhook_dlq WHERE last_retry_at > now() - interval '1 day' "
-        "GROUP BY 1 ORDER BY 2 DESC",
+        advice=f"SELECT error_type, count(*) FROM {_named('webhook_dlq', settings)} "
+        "WHERE last_retry_at > now() - interval '1 day' GROUP BY 1 ORDER BY 2 DESC",
     )
 
 
 def processor_runs(judge: Judge, queue: DlqQueue, settings: Settings) -> None:
-    """Require completed passes: an empty DLQ says nothing about a processor that does not run."""
-    passes, now = queue.passes, queue.read_at
-    judge.requires(
-        not passes.future,
-        f"{counted(passes.future, 'row')} of dlq_processing_log dated in the future",
-        expected=f"nothing later than the database's clock, {clock(now)}",
-        why="a row from the future looks like a recent pass for as long as nobody notices",
-        advice="find what writes processed_at with another clock, and correct or delete these rows",
-    )
+    """Require completed passes, since an empty DLQ does not prove that the processor runs."""
+    passes, tolerance = queue.passes, settings.windows.clock_tolerance_seconds
+    not_in_the_future(judge, "dlq_processing_log", passes.future, tolerance, written="processed_at")
     judge.requires(
         not passes.undated,
         f"{counted(passes.undated, 'row')} of dlq_processing_log without processed_at",
@@ -171,7 +182,7 @@ def _completed_lately(judge: Judge, queue: DlqQueue, settings: Settings) -> None
             "no completed pass of the processor is recorded"
             + ("" if last is None else f" since {clock(last)}")
             + ", so that a quiet DLQ proves nothing",
-            f"a completed row in dlq_processing_log ({RUN}, or --wait 6m)",
+            f"a completed row in dlq_processing_log ({_run(settings)}, or --wait 6m)",
         )
         return
     if queue.passes.failed_lately:
@@ -181,8 +192,8 @@ def _completed_lately(judge: Judge, queue: DlqQueue, settings: Settings) -> None
             f"{clock(queue.passes.failing_since)}; the last completed pass was at {clock(last)}",
             expected=f"a completed pass within {duration(silent)}",
             why="entries that come due now are not retried",
-            advice="SELECT processed_at, error_message FROM dlq_processing_log WHERE status = 'failed' "
-            "ORDER BY processed_at DESC LIMIT 5",
+            advice=f"SELECT processed_at, error_message FROM {_named('dlq_processing_log', settings)} "
+            "WHERE status = 'failed' ORDER BY processed_at DESC LIMIT 5",
         )
         return
     fired = queue.passes.last_triggered
@@ -192,7 +203,7 @@ def _completed_lately(judge: Judge, queue: DlqQueue, settings: Settings) -> None
         + (f", though the schedule fired at {clock(fired)}" if fired is not None and fired > last else ""),
         expected=f"a completed pass within {duration(silent)}",
         why="entries that come due now are not retried",
-        advice=f"{RUN} by hand; check 2 tells whether the schedule fires",
+        advice=f"{_run(settings)} by hand; check 2 tells whether the schedule fires",
     )
 
 

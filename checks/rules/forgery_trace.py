@@ -1,4 +1,4 @@
-"""Rules of check 4 about what refused requests left behind: no row in any table, and no pass of the processor."""
+"""Rules of check 4: refused requests left no row in any table, and started no pass of the processor."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from checks.judge import Judge
 from fixtures.database.connection import DatabaseConnection
 from fixtures.database.dlq_passes import TRIGGERED, DlqPasses
 from fixtures.database.forgery_trace import ForgeryTrace, TableTrace
+from fixtures.database.identifiers import literal, quoted
+from fixtures.webhooks.http.request import FORGED
 from fixtures.webhooks.model import ProcessorProbes, WebhookProbes
 from fixtures.wording import counted
 
@@ -19,10 +21,10 @@ CLOCKS_AGREE = timedelta(seconds=2)
 
 
 def since(began: datetime, connection: DatabaseConnection) -> datetime:
-    """When something began by the runner's clock, by the database's clock, or up to seconds before.
+    """Convert a moment of the runner's clock to the database's, or to up to two seconds before it.
 
-    What was read of the database ends soon after the probes, and what they set going may end after them: so
-    everything from then on counts.
+    The database is read soon after the probes, and what the probes started may end after them: so everything
+    from that moment on counts.
     """
     return began - timedelta(seconds=connection.clock_difference_seconds or 0) - CLOCKS_AGREE
 
@@ -40,14 +42,14 @@ def left_no_trace(
         elif found.problem:
             judge.cannot_tell(f"{name} was not searched: {found.problem}", found.proof)
         else:
-            _has_no_row_of(judge, found, name, probes.run_id)
-            _hides_nothing(judge, found, name, trace.role, begin)
+            _has_no_row_of(judge, found, (schema, table), probes.run_id)
+            _hides_nothing(judge, found, (schema, table), trace.role, begin)
     searched = [table for table, found in trace.tables.items() if not found.problem]
     judge.finds(f"searched for ids of run {probes.run_id}: {', '.join(searched) or 'no table'}")
 
 
-def _has_no_row_of(judge: Judge, found: TableTrace, name: str, run: str) -> None:
-    rows = found.runs.get(run, 0)
+def _has_no_row_of(judge: Judge, found: TableTrace, table: tuple[str, str], run: str) -> None:
+    name, rows = ".".join(table), found.runs.get(run, 0)
     judge.requires(
         rows == 0,
         f"{counted(rows, 'row')} of {name} {'carries' if rows == 1 else 'carry'} ids of forged requests",
@@ -55,7 +57,7 @@ def _has_no_row_of(judge: Judge, found: TableTrace, name: str, run: str) -> None
         why="what was refused has been recorded all the same: anybody can fill the tables, and what reads them "
         "takes it for real",
         advice="record nothing before the signature is verified; look at the rows: SELECT * FROM "
-        f"{name} AS r WHERE r::text LIKE '%easymo-verification-forged-{run}-%'",
+        f"{quoted(*table)} AS r WHERE r::text LIKE {literal(f'%{FORGED}{run}-%')}",
     )
     if found.unnamed_only:
         judge.finds(
@@ -65,11 +67,11 @@ def _has_no_row_of(judge: Judge, found: TableTrace, name: str, run: str) -> None
         judge.finds(f"{counted(others, 'row')} of {name} are traces of another run's forged requests")
 
 
-def _hides_nothing(judge: Judge, found: TableTrace, name: str, role: str, begin: datetime) -> None:
-    """Require that hidden columns leave no doubt: no row that has no message was created meanwhile."""
+def _hides_nothing(judge: Judge, found: TableTrace, table: tuple[str, str], role: str, begin: datetime) -> None:
+    """Require, if columns are hidden, that no row without a message id was created since the probes began."""
     if not found.hidden:
         return
-    columns = ", ".join(found.hidden)
+    name, columns = ".".join(table), ", ".join(found.hidden)
     unnamed = sum(at >= begin for at in found.unnamed)
     if found.judged_unnamed and not unnamed:
         judge.finds(
@@ -79,14 +81,14 @@ def _hides_nothing(judge: Judge, found: TableTrace, name: str, role: str, begin:
     created = f", and {counted(unnamed, 'row')} without a message id came meanwhile" if unnamed else ""
     judge.cannot_tell(
         f"{name} was not searched in {columns}, which role {role} may not read{created}",
-        f"GRANT SELECT ({columns}) ON {name} TO {role}",
+        f"GRANT SELECT ({', '.join(map(quoted, found.hidden))}) ON {quoted(*table)} TO {quoted(role)}",
     )
 
 
 def processed_nothing(
     judge: Judge, probes: ProcessorProbes, passes: DlqPasses, connection: DatabaseConnection
 ) -> None:
-    """Require that no pass ended while the processor was called without its key but those of the schedule."""
+    """Require that only the schedule's passes ended while the processor was called without its key."""
     judge.expects(f"No pass ran while {probes.function} was called without the service role key.")
     if connection.clock_difference_seconds is None:
         judge.cannot_tell(
@@ -115,9 +117,9 @@ def processed_nothing(
 
 
 def _passes_since(begin: datetime, passes: DlqPasses) -> tuple[int, int]:
-    """How many passes ended since then, and how many of them the schedule had not triggered.
+    """Count the passes that ended since then, and those of them that the schedule had not triggered.
 
-    The schedule writes a row when it triggers a pass, and a pass one when it ends: each explains one of the other.
+    The schedule writes a row when it triggers a pass, and a pass writes one when it ends: the rows are paired.
     """
     rows = sorted((one.processed_at, one.status) for one in passes.latest if one.processed_at is not None)
     triggered = [at for at, status in rows if status == TRIGGERED]

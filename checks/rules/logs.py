@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date
 
 from checks.judge import Judge
+from checks.rules.dates import not_in_the_future
 from fixtures.logs.fingerprint import pattern_of
 from fixtures.logs.model import ErrorGroup, FunctionLogs
 from fixtures.settings.model import LogAllowance, Settings
@@ -80,14 +81,16 @@ def _name_the_silent(judge: Judge, logs: FunctionLogs, settings: Settings) -> No
         judge.finds(f"no entries of {', '.join(silent)}")
 
 
-def are_not_ahead(judge: Judge, logs: FunctionLogs) -> None:
-    """Require that no entry is dated in the future, where the window would miss it later."""
-    judge.requires(
-        not logs.future,
-        f"{counted(logs.future, 'entry', 'entries')} dated after {clock(logs.read_at)}, the time of reading",
-        expected="no entry from the future",
-        why="a clock is wrong, so the window holds other entries than it should",
-        advice="compare the clock of this machine (date -u) with the one that writes the log",
+def are_not_ahead(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
+    """Require that no entry is dated in the future, where a later run's window would miss it."""
+    not_in_the_future(
+        judge,
+        logs.file,
+        logs.future,
+        settings.windows.clock_tolerance_seconds,
+        written="the log",
+        by="the clock of this machine (date -u)",
+        noun=("entry", "entries"),
     )
 
 

@@ -1,13 +1,15 @@
-"""Rules of check 10: each inbound message is processed, or on its way through the DLQ."""
+"""Rules of check 10: each inbound message is processed, or waits in the DLQ for a retry."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from checks.judge import Cell, Judge
+from checks.rules.dates import not_in_the_future
 from checks.rules.success_rate import percent
 from fixtures.database.by_service import MOST_SERVICES
-from fixtures.database.message_fates import EXAMINED, REPROCESSED, WAITING, Fate, MessageFates
+from fixtures.database.identifiers import quoted
+from fixtures.database.message_fates import DONE, EXAMINED, REPROCESSED, WAITING, Fate, MessageFates
 from fixtures.logs.model import MINUTE, AcceptedMessages
 from fixtures.outcome import Gap, Status
 from fixtures.settings.model import Settings
@@ -15,10 +17,10 @@ from fixtures.wording import clock, counted, listed
 
 WHY = "these customers wrote and nobody will answer"
 CLOCKS_APART = timedelta(minutes=2)
-"""A log entry and the row that belongs to it may differ by this much: other clocks, and the time in between."""
+"""A log entry and its row may differ by this much, by their clocks and by the time between the two."""
 SHORTEST_COMPARED = timedelta(minutes=10)
 FEWEST_UNRECORDED = 5
-"""Fewer messages than this are no evidence against the records."""
+"""Fewer messages than this do not prove that records are missing."""
 
 MEANING = {
     "missing": "neither processed nor in the DLQ",
@@ -26,20 +28,27 @@ MEANING = {
     "given up: failed": "failed in the DLQ after the last retry",
     "given up: discarded": "discarded in the DLQ",
 }
-"""What became of lost messages, as people say it."""
+"""What became of lost messages, in words for a report."""
 
 ADVICE = {
     "missing": "compare the functions' logs of these minutes with wa_events; Meta keeps no copy to be fetched",
-    "left unprocessed": "SELECT whatsapp_message_id, created_at FROM processed_webhook_messages WHERE NOT "
+    "left unprocessed": "SELECT whatsapp_message_id, created_at FROM {done} WHERE NOT "
     "processed AND created_at > now() - interval '1 day'; put their payloads into webhook_dlq as pending",
-    "given up: failed": "mend the cause, then UPDATE webhook_dlq SET status = 'pending', retry_count = 0, "
+    "given up: failed": "mend the cause, then UPDATE {dlq} SET status = 'pending', retry_count = 0, "
     "next_retry_at = now() WHERE status = 'failed' AND updated_at > now() - interval '1 day'",
     "given up: discarded": "ask who discarded them and why; answer these customers by hand",
 }
+"""What to do about lost messages, with placeholders for the tables."""
+UNKNOWN_STATUS = "SELECT status, count(*) FROM {dlq} GROUP BY status"
 
 
-def nothing_is_lost(judge: Judge, fates: MessageFates) -> None:
-    """Require that no message of the window is lost; name each loss by reason and service."""
+def _with_names(advice: str, settings: Settings) -> str:
+    schema = settings.names.schema
+    return advice.format(done=quoted(schema, DONE), dlq=quoted(schema, "webhook_dlq"))
+
+
+def nothing_is_lost(judge: Judge, fates: MessageFates, settings: Settings) -> None:
+    """Require that no message of the window is lost; report losses by reason and service."""
     lost = sum(fate.count for fate in fates.lost)
     least = "at least " if fates.candidates > EXAMINED else ""
     judge.finds(
@@ -55,7 +64,7 @@ def nothing_is_lost(judge: Judge, fates: MessageFates) -> None:
             + listed((_in_words(fate) for fate in own), MOST_SERVICES + 1),
             expected="each inbound message is processed, or is in the DLQ as pending, processing or reprocessed",
             why=WHY,
-            advice=ADVICE.get(outcome, "SELECT status, count(*) FROM webhook_dlq GROUP BY status"),
+            advice=_with_names(ADVICE.get(outcome, UNKNOWN_STATUS), settings),
         )
     if least:
         judge.finds(
@@ -71,7 +80,7 @@ def _meaning(outcome: str) -> str:
 
 
 def _traffic_proves_it(judge: Judge, fates: MessageFates) -> None:
-    """Where nothing is lost: say whether there was anything to lose, and whether all of it was followed."""
+    """If nothing is lost, report whether there was traffic, and whether all of it was followed."""
     if not fates.received and not fates.fates:
         beside = f", though {counted(fates.processed, 'message')} were processed" if fates.processed else ""
         judge.cannot_tell(
@@ -93,16 +102,10 @@ def _in_words(fate: Fate) -> str:
     return f"{fate.service} {fate.count}, {times}, ids {', '.join(fate.ids)}"
 
 
-def everything_can_be_followed(judge: Judge, fates: MessageFates) -> None:
-    """Require records that can be followed: dated, directed, and with the message's id."""
+def everything_can_be_followed(judge: Judge, fates: MessageFates, settings: Settings) -> None:
+    """Require that each record has a date, a direction and the message's id."""
     for rows in fates.misdated:
-        judge.requires(
-            not rows.future,
-            f"{counted(rows.future, 'row')} of {rows.table} dated in the future",
-            expected="nothing later than the database's clock",
-            why="messages from the future are missing in every window that is judged",
-            advice="find what writes created_at with another clock",
-        )
+        not_in_the_future(judge, rows.table, rows.future, settings.windows.clock_tolerance_seconds)
         judge.requires(
             not rows.undated,
             f"{counted(rows.undated, 'row')} of {rows.table} without created_at",
@@ -114,15 +117,14 @@ def everything_can_be_followed(judge: Judge, fates: MessageFates) -> None:
         judge.cannot_tell(
             f"{counted(fates.untraceable, 'event')} of wa_events cannot be followed: inbound without a message "
             "id, or neither inbound nor outbound",
-            "message_id and direction in wa_events; types of events that are no messages belong into "
-            "names.other_events",
+            "message_id and direction in wa_events; list non-message event types in names.other_events",
         )
     if fates.nameless:
         judge.cannot_tell(
             f"{counted(fates.nameless, 'row')} of processed_webhook_messages not processed and without "
             "whatsapp_message_id: nobody can say whose message that was",
-            "SELECT correlation_id, created_at FROM processed_webhook_messages WHERE NOT processed AND "
-            "whatsapp_message_id IS NULL; and whatsapp_message_id in each row from now on",
+            f"SELECT correlation_id, created_at FROM {quoted(settings.names.schema, DONE)} "
+            "WHERE NOT processed AND whatsapp_message_id IS NULL; and whatsapp_message_id in each row from now on",
         )
     _successor_is_searched(judge, fates.successor)
     if not fates.texts_searched:
@@ -134,7 +136,7 @@ def everything_can_be_followed(judge: Judge, fates: MessageFates) -> None:
 
 
 def _successor_is_searched(judge: Judge, gap: Gap | None) -> None:
-    """Require that the successor of wa_events could be searched: messages may be recorded there only."""
+    """Require that the successor of wa_events could be searched: some messages may be recorded only there."""
     if gap is None:
         return
     if gap.status is Status.FAILED:
@@ -148,7 +150,7 @@ def _successor_is_searched(judge: Judge, gap: Gap | None) -> None:
 def accepted_requests_are_recorded(
     judge: Judge, accepted: AcceptedMessages, fates: MessageFates, settings: Settings
 ) -> None:
-    """Require that the database records what the functions' log says was accepted, where the log says it.
+    """Require that the database records the messages that the functions' log counts as accepted, if it does.
 
     A message that Meta delivers twice is accepted twice and recorded once, so a small excess is no loss.
     """

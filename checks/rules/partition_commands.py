@@ -1,4 +1,4 @@
-"""What to do about partitions: commands that work on the tables as they were found, not as they should be."""
+"""Commands about partitions, for the tables as they were found."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from fixtures.database.partitions import EventsTable, Partition, Partitioning
 from fixtures.wording import listed
 
 MONTH_IN_NAME = re.compile(r"_(\d{4})_(\d{2})$")
-SCHEDULED = "SELECT create_wa_events_partition(), which creates the partition three months ahead"
 DETACHED = "_detached"
-"""What is added to the name of a partition that has to make room."""
+"""Suffix for the name of a partition that is replaced."""
+MONTHLY = "create_wa_events_partition"
 LIKE_THE_OTHERS = "with the storage parameters of the others"
 
 
@@ -30,14 +30,19 @@ class Commands:
 
     @property
     def parent(self) -> str:
-        """The partitioned table's name."""
+        """The partitioned table's name, quoted for SQL."""
         return quoted(self.schema, self.table.name)
 
-    def create(self, begin: datetime, end: datetime, held_by: Iterable[Partition] = ()) -> str:
-        """Give a month its own partition.
+    @property
+    def scheduled(self) -> str:
+        """The call of the function that the monthly job calls."""
+        return f"SELECT {self._of(MONTHLY)}(), which creates the partition three months ahead"
 
-        What holds a part of the month, and a default partition with rows, is detached first, since the month's
-        partition cannot be made beside it; the month's rows are moved.
+    def create(self, begin: datetime, end: datetime, held_by: Iterable[Partition] = ()) -> str:
+        """Create a month's partition.
+
+        Partitions with a part of the month, and a default partition with rows, are detached first, since Postgres
+        refuses the month's partition beside them; the month's rows are moved.
 
         Args:
             begin: first moment of the month.
@@ -52,7 +57,7 @@ class Commands:
             name = self.free(name)
         making = f"CREATE TABLE {self._of(name)} PARTITION OF {self.parent} {_bounds(begin, end)}"
         if not held and fallback is None:
-            return f"{making}, {LIKE_THE_OTHERS}; {SCHEDULED}"
+            return f"{making}, {LIKE_THE_OTHERS}; {self.scheduled}"
         steps = ["BEGIN"]
         for one in held:
             steps.append(f"ALTER TABLE {self.parent} DETACH PARTITION {_name(one)}")
@@ -70,29 +75,29 @@ class Commands:
         )
 
     def attach(self, name: str, begin: datetime, end: datetime) -> str:
-        """Make a table that is there the partition of a month."""
+        """Attach an existing table as a month's partition."""
         return f"ALTER TABLE {self.parent} ATTACH PARTITION {self._of(name)} {_bounds(begin, end)}"
 
     def finish_detaching(self, one: Partition, begin: datetime, end: datetime) -> str:
-        """End a detaching that was interrupted, and attach the partition again."""
+        """Finish an interrupted DETACH, and attach the partition again."""
         return (
             f"ALTER TABLE {self.parent} DETACH PARTITION {_name(one)} FINALIZE; "
             f"ALTER TABLE {self.parent} ATTACH PARTITION {_name(one)} {_bounds(begin, end)}"
         )
 
     def fill_shell(self, one: Partition, begin: datetime, end: datetime) -> str:
-        """Put an ordinary partition in the place of one that is partitioned itself and cannot hold a row."""
+        """Replace a partition that is partitioned itself and has no partition by an ordinary one."""
         return (
             f"DROP TABLE {_name(one)}; "
             f"CREATE TABLE {_name(one)} PARTITION OF {self.parent} {_bounds(begin, end)}, {LIKE_THE_OTHERS}"
         )
 
     def log(self, one: Partition) -> str:
-        """Let the rows of a partition outlive a crash."""
+        """Make a partition logged, so that its rows survive a crash."""
         return f"ALTER TABLE {_name(one)} SET LOGGED"
 
     def rename(self, one: Partition, begins: datetime) -> str:
-        """Give a partition the name of the month that it begins in, or one like it where that is taken."""
+        """Rename a partition after the month that it begins in, with a suffix if that name is taken."""
         name = self.free(f"{self.table.name}_{begins.astimezone(self.zone):%Y_%m}")
         return f"ALTER TABLE {_name(one)} RENAME TO {quoted(name)}"
 
@@ -101,7 +106,7 @@ class Commands:
         return listed(f"DROP TABLE {_name(one)}" for one in partitions)
 
     def use_lookalikes(self) -> str:
-        """What to do with tables that are named like a partition and are none."""
+        """Attach or drop the tables that are named like a partition but attached to nothing."""
         return listed(
             f"{self._use(name)}, or DROP TABLE {self._of(name)} if it is empty" for name in self.found.lookalikes
         )
@@ -117,7 +122,7 @@ class Commands:
         return f"INSERT INTO {self.parent} SELECT * FROM {self._of(name)}, then DROP TABLE {self._of(name)}"
 
     def empty_default(self) -> str:
-        """How to get the rows out of the default partition."""
+        """Move the rows of the default partition into partitions of their months."""
         fallback = self.fallback
         if fallback is None:
             return ""
@@ -135,7 +140,7 @@ class Commands:
         return next((one for one in self.found.of(self.table.name) if one.is_default), None)
 
     def free(self, name: str) -> str:
-        """A name, or one like it that nothing has."""
+        """Return the name, with a suffix if it is taken."""
         return name if name not in self.found.taken else f"{name}_new"
 
     def _of(self, name: str) -> str:
@@ -149,7 +154,7 @@ class Commands:
 
 
 def months(year: int, number: int, zone: tzinfo) -> tuple[datetime, datetime]:
-    """Begin and end of a month in a time zone; ``number`` may lie outside of 1 to 12, in another year."""
+    """Return begin and end of a month in a time zone; a ``number`` outside of 1 to 12 is in another year."""
 
     def first(since: int) -> datetime:
         return datetime(since // 12, since % 12 + 1, 1, tzinfo=zone)

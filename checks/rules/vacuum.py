@@ -1,4 +1,4 @@
-"""Rules of check 14: auto-vacuum is on, set as the contract wants it, and comes when it is due.
+"""Rules of check 14: auto-vacuum is on, has the contract's settings, and runs when it is due.
 
 The trigger points are computed as ``relation_needs_vacanalyze()`` of the server's version does it; see
 https://www.postgresql.org/docs/current/routine-vacuuming.html#AUTOVACUUM
@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from checks.judge import Cell, Judge
+from checks.rules.partition_commands import MONTHLY
 from fixtures.database.catalogue import MIGRATE, Catalogue
 from fixtures.database.identifiers import quoted
 from fixtures.database.table_statistics import TablesStatistics, TableStatistics
@@ -18,7 +19,7 @@ from fixtures.settings.model import Settings
 from fixtures.wording import ago, clock, duration, listed
 
 SERVER = "server"
-"""Case of the settings that hold for the whole server."""
+"""Name of the case about the whole server's settings."""
 
 WHY = "tables grow and slow down, and in the end the server refuses writes to avoid a wraparound"
 DEFAULTS = {
@@ -30,12 +31,12 @@ DEFAULTS = {
     "autovacuum_analyze_threshold": 50.0,
     "autovacuum_analyze_scale_factor": 0.1,
 }
-"""What counts where the server does not tell a setting, as versions that do not have it do."""
+"""Defaults for settings that this server version lacks."""
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """A reason for which auto-vacuum comes, and how far the table is from it."""
+    """A count that makes auto-vacuum due, with the point from which it does."""
 
     work: str
     """``vacuum`` or ``analyze``."""
@@ -92,7 +93,7 @@ def _unfrozen(table: TableStatistics) -> float:
 
 
 def server_is_set(judge: Judge, catalogue: Catalogue) -> None:
-    """Require that the server runs auto-vacuum and counts what it needs to know when."""
+    """Require that the server runs auto-vacuum, and keeps the counts that it needs."""
     for name in ("autovacuum", "track_counts"):
         value = catalogue.settings.get(name)
         if value is None:
@@ -119,7 +120,7 @@ def server_is_set(judge: Judge, catalogue: Catalogue) -> None:
 def table_holds_rows(
     judge: Judge, name: str, statistics: TablesStatistics, catalogue: Catalogue, settings: Settings
 ) -> tuple[TableStatistics, ...]:
-    """Require that a hot table is there; give back what holds its rows, and its successor's."""
+    """Require that a hot table exists; return its partitions or itself, and those of ``<table>_new``."""
     schema = settings.names.schema
     relation = catalogue.relation(name, schema)
     if not judge.requires(
@@ -131,7 +132,7 @@ def table_holds_rows(
         bool(tables),
         f"{name} is partitioned and has no partition",
         why="no row can be written",
-        advice="SELECT create_wa_events_partition(), and create the partitions of this and the next months",
+        advice=f"SELECT {quoted(schema, MONTHLY)}(), and create the partitions of this and the next months",
     )
     return tables
 
@@ -139,7 +140,7 @@ def table_holds_rows(
 def settings_are_in_force(
     judge: Judge, tables: tuple[TableStatistics, ...], catalogue: Catalogue, settings: Settings
 ) -> None:
-    """Require that each table, and each partition, carries the contract's settings, and is not left out."""
+    """Require that each table or partition has the contract's settings, and auto-vacuum enabled."""
     wanted = {name: float(value) for name, value in asdict(settings.vacuum).items()}
     wrong = {table.sql_name: _deviations(table, wanted, catalogue) for table in tables}
     judge.requires(
@@ -174,7 +175,7 @@ def _vacuums(table: TableStatistics, which: str) -> bool:
 
 
 def _deviations(table: TableStatistics, wanted: Mapping[str, float], catalogue: Catalogue) -> dict[str, str]:
-    """The settings that are in force with another value than the contract's, each in words."""
+    """Setting → what is wrong, for settings in force with another value than the contract's."""
     found = {name: _found(table, catalogue, name) for name in wanted}
     return {
         name: _deviation(name, value) for name, value in found.items() if value is None or value[0] != wanted[name]
@@ -182,7 +183,7 @@ def _deviations(table: TableStatistics, wanted: Mapping[str, float], catalogue: 
 
 
 def _found(table: TableStatistics, catalogue: Catalogue, name: str) -> tuple[float, str] | None:
-    """A setting's value in force, and whose it is; None where it cannot be told."""
+    """A setting's value in force, and its source; None if the role cannot see it."""
     for source, values in (("its own", table.options), ("the server's", catalogue.settings)):
         if name in values:
             return float(values[name]), source
@@ -194,7 +195,7 @@ def _deviation(name: str, found: tuple[float, str] | None) -> str:
 
 
 def _is_on(value: str) -> bool:
-    """A boolean storage parameter as Postgres reads it: any unique beginning of its words."""
+    """A boolean storage parameter as Postgres parses it: any unique prefix of its words."""
     text = value.strip().lower()
     return text in ("on", "1") or "true".startswith(text) or "yes".startswith(text)
 

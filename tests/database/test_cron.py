@@ -125,7 +125,7 @@ FAULTS = {
     ),
     "runs dated in the future": (
         f"UPDATE cron.job_run_details SET start_time = now() + interval '1 hour' WHERE {LATEST_RUN}",
-        {JOB: (Status.FAILED, "the latest run of process-dlq-entries is dated in the future")},
+        {JOB: (Status.FAILED, "1 run of process-dlq-entries dated in the future, up to ")},
     ),
     "the last run failed": (
         f"UPDATE cron.job_run_details SET status = 'failed', return_message = 'ERROR:  no such thing' "

@@ -42,12 +42,13 @@ CASES = {
     "a column of the wrong type": (
         f"ALTER TABLE {LOG} ALTER COLUMN processed_at TYPE timestamp",
         failed(
-            f"{LOG}.processed_at is of type timestamp without time zone, which cannot serve as timestamp with time "
-            "zone"
+            f"{LOG}.processed_at is of type timestamp without time zone, "
+            "which cannot serve as timestamp with time zone"
         ),
     ),
     "a hidden column": (
-        f"{NO_RIGHTS} REVOKE SELECT ON {LOG} FROM easymo_verifier; GRANT SELECT (status) ON {LOG} TO easymo_verifier",
+        f"{NO_RIGHTS} REVOKE SELECT ON {LOG} FROM easymo_verifier;"
+        f"GRANT SELECT (status) ON {LOG} TO easymo_verifier",
         unproven(
             f"role easymo_verifier may not read {LOG} (processed_at)",
             f"GRANT SELECT (processed_at) ON {LOG} TO easymo_verifier",
