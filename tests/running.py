@@ -58,7 +58,7 @@ def environment(access: Access | None = None, **more: str) -> dict[str, str]:
 def variables(access: Access) -> dict[str, str]:
     """The contract's environment variables for a deployment."""
     secrets = {
-        "EASYMO_DATABASE_URL": access.database_url,
+        "EASYMO_DATABASE_URL": access.database.text if access.database else None,
         "WHATSAPP_APP_SECRET": access.app_secret,
         "WA_VERIFY_TOKEN": access.verify_token,
         "SUPABASE_SERVICE_ROLE_KEY": access.service_role_key,

@@ -26,7 +26,6 @@ _REMEMBERED = 10_000
 _REMEMBERED_LENGTH = 200
 """How many short texts are redacted once only: names and dots come by the thousand."""
 
-_PASSWORD = re.compile(r"://[^\s:/@?#]*:(?P<uri>.+)@|\bpassword\s*=\s*(?P<conninfo>'(?:[^'\\]|\\.)*'|\S+)")
 _CUT = re.compile(r"\.\.\.|…")
 SHORTEST_REMAINS = 4
 """Characters of a secret that are masked where a text was cut in its middle; fewer are no use to anybody."""
@@ -76,11 +75,9 @@ class Redactor:
             self.learn(secret)
 
     def learn(self, secret: Secret) -> None:
-        """Mask this secret from now on, and the password in it where it is a connection string."""
+        """Mask this secret and each of its lines from now on."""
         value = secret.reveal()
-        match = _PASSWORD.search(value)
-        inside = (match["uri"] or match["conninfo"].strip("'")) if match else ""
-        for text in {value, *value.splitlines(), inside, _unquoted(inside)} - {""}:
+        for text in {value, *value.splitlines()} - {""}:
             self._add(text, forms(text))
 
     def _add(self, value: str, found: Forms) -> None:
@@ -248,9 +245,3 @@ def _quoted(text: str) -> Iterator[Span]:
 def _is_phone(value: object, path: tuple[str, ...]) -> bool:
     named = bool(path) and path[-1] in _PHONE_KEYS
     return named and not isinstance(value, bool) and sum(map(str.isdigit, str(value))) >= 5
-
-
-def _unquoted(text: str) -> str:
-    from urllib.parse import unquote
-
-    return unquote(text)

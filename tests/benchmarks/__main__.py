@@ -45,7 +45,7 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     with LocalDeployment.start(arguments.kind) as deployment:
-        assert deployment.access.database_url is not None
+        assert deployment.access.database is not None
         with psycopg.connect(deployment.superuser_url.reveal(), autocommit=True) as connection:
             began = time.perf_counter()
             load(connection, arguments.rows)
@@ -60,10 +60,10 @@ def main() -> int:
 
 def report(deployment: LocalDeployment, heading: str) -> None:
     """Print the table of costs, and what a run says of it."""
-    assert deployment.access.database_url is not None
+    assert deployment.access.database is not None
     settings = Settings()
-    whole = read_whole(deployment.access.database_url, settings)
-    costs = measure(deployment.access.database_url, settings)
+    whole = read_whole(deployment.access.database, settings)
+    costs = measure(deployment.access.database, settings)
     tell(f"\n{heading}\n\n| evidence | checks | ms | MiB looked at | rows scanned |")
     tell("| --- | --- | ---: | ---: | ---: |")
     for piece, cost in costs.items():

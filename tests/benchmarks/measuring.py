@@ -17,7 +17,7 @@ from fixtures.database.catalogue_reader import catalogue_statements
 from fixtures.database.client import APPLICATION_NAME, LOCAL_SETTINGS, Database
 from fixtures.database.statements import READERS, Statement
 from fixtures.outcome import Gap
-from fixtures.secret import Secret
+from fixtures.settings.address import DatabaseAddress
 from fixtures.settings.model import Settings
 
 TRIES = 3
@@ -56,19 +56,20 @@ class Whole:
     gaps: dict[str, Gap]
 
 
-def read_whole(url: Secret, settings: Settings) -> Whole:
+def read_whole(address: DatabaseAddress, settings: Settings) -> Whole:
     """Read every piece in the run's transaction, and take the time from outside."""
-    times, gaps = zip(*(_read(url, settings) for _ in range(TRIES)), strict=True)
-    alone = Secret(conninfo.make_conninfo(url.reveal(), options="-c max_parallel_workers_per_gather=0"))
+    times, gaps = zip(*(_read(address, settings) for _ in range(TRIES)), strict=True)
+    options = "-c max_parallel_workers_per_gather=0"
+    alone = DatabaseAddress.parse(conninfo.make_conninfo(address.text.reveal(), options=options))
     cpu, _ = zip(*(_read(alone, settings, cpu=True) for _ in range(TRIES)), strict=True)
     return Whole(min(times), min(cpu), gaps[0])
 
 
-def _read(url: Secret, settings: Settings, *, cpu: bool = False) -> tuple[float, dict[str, Gap]]:
+def _read(address: DatabaseAddress, settings: Settings, *, cpu: bool = False) -> tuple[float, dict[str, Gap]]:
     """One reading: the time it took, or the processor time of the server's process for it."""
-    database = Database(url, settings.limits)
+    database = Database(address, settings.limits)
     try:
-        clock = partial(_processor_time, _process(url)) if cpu else time.perf_counter
+        clock = partial(_processor_time, _process(address)) if cpu else time.perf_counter
         began = clock()
         _, _, gaps = database.read(READERS, settings)
         return clock() - began, gaps
@@ -76,9 +77,9 @@ def _read(url: Secret, settings: Settings, *, cpu: bool = False) -> tuple[float,
         database.close()
 
 
-def _process(url: Secret) -> int:
+def _process(address: DatabaseAddress) -> int:
     """Id of the server's process that serves the suite's connection."""
-    with psycopg.connect(url.reveal()) as connection:
+    with psycopg.connect(address.text.reveal()) as connection:
         row = connection.execute(
             "SELECT pid FROM pg_stat_activity WHERE application_name = %s", (APPLICATION_NAME,)
         ).fetchone()
@@ -92,15 +93,15 @@ def _processor_time(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(url: Secret, settings: Settings) -> dict[str, Cost]:
+def measure(address: DatabaseAddress, settings: Settings) -> dict[str, Cost]:
     """The cost of each piece of evidence, under the settings of a run's transaction."""
-    database = Database(url, settings.limits)
+    database = Database(address, settings.limits)
     catalogue, _, _ = database.read([], settings)
     database.close()
     asked = {"catalogue": catalogue_statements(settings)} | {
         reader.piece: dict(reader.statements(catalogue, settings)) for reader in READERS
     }
-    with psycopg.connect(url.reveal(), autocommit=True, prepare_threshold=None) as connection:
+    with psycopg.connect(address.text.reveal(), autocommit=True, prepare_threshold=None) as connection:
         return {
             piece: sum((quickest(connection, one, catalogue, settings) for one in statements.values()), Cost())
             for piece, statements in asked.items()

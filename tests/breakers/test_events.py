@@ -10,7 +10,7 @@ from checks.test_daily import test_circuit_breakers_are_closed as check_11
 from fixtures.evidence.document import encode
 from fixtures.evidence.reading import Reading
 from fixtures.outcome import Status
-from fixtures.secret import Secret
+from fixtures.settings.address import DatabaseAddress
 from fixtures.settings.model import Access, Limits, Settings, Windows
 from tests.breakers.health_server import breakers, health_server
 from tests.database.trouble import session
@@ -316,21 +316,21 @@ def told(outcome):
     return "\n".join(outcome.judge.findings)
 
 
-NOWHERE = Secret("postgresql://x:y@127.0.0.1:9/x")
+NOWHERE = DatabaseAddress.parse("postgresql://x:y@127.0.0.1:9/x")
 
 
 def test_unreachable_database_is_an_error_whatever_the_health_says(judged):
     """A database that was named may hold events that say OPEN."""
     with health_server(CLOSED) as server:
         settings = replace(QUICK, limits=Limits(connect_timeout_seconds=2))
-        outcome = judged(check_11, settings, Access(database_url=NOWHERE, base_url=server.url))
+        outcome = judged(check_11, settings, Access(database=NOWHERE, base_url=server.url))
     assert_outcome(outcome, Status.ERROR, "the database at 127.0.0.1:9 could not be reached")
 
 
 def test_unreachable_database_and_open_breaker_fail(judged):
     """What the endpoint says of an open breaker is not lost by a database that cannot be reached."""
     with health_server(breakers(a="OPEN")) as server:
-        access_ = Access(database_url=NOWHERE, base_url=server.url)
+        access_ = Access(database=NOWHERE, base_url=server.url)
         settings = replace(QUICK, limits=Limits(connect_timeout_seconds=2))
         assert_outcome(judged(check_11, settings, access_), Status.FAILED, "breaker a is OPEN")
 

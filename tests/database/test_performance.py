@@ -89,7 +89,7 @@ def test_connections_are_counted_without_privileges(judged, changed):
 def test_exactly_the_threshold_fails(any_deployment, judged, changed):
     """80 % is not below 80 %; of its role only the suite's own connection is left out."""
     changed("ALTER ROLE easymo_verifier CONNECTION LIMIT 2")
-    with session(any_deployment.access.database_url):
+    with session(any_deployment.access.database.text):
         exactly = judged(load, thresholds(connections_percent=50.0), database_aspect="connections")
     assert_outcome(exactly, Status.FAILED, "role easymo_verifier: 1 of 2 connections in use (50.0 %)")
 
@@ -149,7 +149,7 @@ def test_hidden_sessions_are_unproven(aspect, any_deployment, judged, changed):
 def test_own_sessions_fail_where_others_are_hidden(any_deployment, judged, changed):
     """What a role may see of itself counts, even if others are hidden."""
     changed("REVOKE pg_monitor FROM easymo_verifier")
-    with session(any_deployment.access.database_url) as connection:
+    with session(any_deployment.access.database.text) as connection:
         connection.execute("BEGIN")
         outcome = judged(load, thresholds(idle_transaction_seconds=0.01), database_aspect="idle-transactions")
     assert_outcome(outcome, Status.FAILED, "user easymo_verifier, idle in transaction")

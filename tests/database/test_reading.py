@@ -19,7 +19,7 @@ from fixtures.database.statements import READERS, Statement
 from fixtures.evidence.document import decode, plain
 from fixtures.evidence.pieces import DATABASE, needs_of, pieces_from
 from fixtures.outcome import CouldNotLook, Status
-from fixtures.secret import Secret
+from fixtures.settings.address import DatabaseAddress
 from fixtures.settings.model import Limits, Settings
 from tests.deployments import Deployment
 from tests.outcomes import judge_all, read
@@ -50,13 +50,13 @@ class Asks:
         return rows["answer"][0]["value"]
 
 
-def url_of(deployment: Deployment) -> Secret:
-    assert deployment.access.database_url is not None
-    return deployment.access.database_url
+def address_of(deployment: Deployment) -> DatabaseAddress:
+    assert deployment.access.database is not None
+    return deployment.access.database
 
 
 def ask(deployment: Deployment, limits: Limits, **statements: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    database = Database(url_of(deployment), limits)
+    database = Database(address_of(deployment), limits)
     try:
         readers = [Asks(piece, sql) for piece, sql in statements.items()]
         _, pieces, gaps = database.read(readers, Settings())
@@ -65,13 +65,14 @@ def ask(deployment: Deployment, limits: Limits, **statements: str) -> tuple[dict
     return pieces, gaps
 
 
-def through(deployment: Deployment, proxy: Proxy) -> Secret:
-    return Secret(conninfo.make_conninfo(url_of(deployment).reveal(), host="127.0.0.1", port=proxy.port))
+def through(deployment: Deployment, proxy: Proxy, **more: str) -> DatabaseAddress:
+    url = address_of(deployment).text.reveal()
+    return DatabaseAddress.parse(conninfo.make_conninfo(url, host="127.0.0.1", port=proxy.port, **more))
 
 
 def proxy_to(deployment: Deployment, deaf_after: int | None = None) -> Proxy:
-    parameters = conninfo.conninfo_to_dict(url_of(deployment).reveal())
-    return Proxy(str(parameters["host"]), int(str(parameters["port"])), deaf_after=deaf_after)
+    address = address_of(deployment)
+    return Proxy(address.host, int(address.port), deaf_after=deaf_after)
 
 
 def test_the_transaction_is_read_only_and_limited_by_the_server(any_deployment):
@@ -150,7 +151,7 @@ def test_a_locked_table_costs_no_check_of_another(any_deployment):
 
 def test_the_whole_transaction_is_short(any_deployment):
     """An immediate run's transaction stays below 150 ms on the local deployment."""
-    database = Database(url_of(any_deployment), Limits())
+    database = Database(address_of(any_deployment), Limits())
     durations = []
     for _ in range(5):
         began = time.monotonic()
@@ -172,7 +173,7 @@ def test_one_connection_serves_a_run_and_nothing_is_written(any_deployment):
         proxy_to(any_deployment) as proxy,
     ):
         written = watcher.execute(counted).fetchone()
-        access = replace(any_deployment.access, database_url=through(any_deployment, proxy))
+        access = replace(any_deployment.access, database=through(any_deployment, proxy))
         evidence = read(access, [checks.test_success_rate, checks.test_cron_job_is_active])
         watcher.execute("SELECT pg_stat_clear_snapshot()")
         assert watcher.execute(counted).fetchone() == written
@@ -203,18 +204,17 @@ def test_a_server_that_never_answers_is_given_up_after_the_connect_timeout(any_d
 def test_a_connection_string_cannot_make_the_suite_wait(given, any_deployment):
     """Its timeout counts where it is the shorter one; to wait for ever is what libpq makes of zero."""
     with proxy_to(any_deployment, deaf_after=0) as proxy:
-        url = Secret(conninfo.make_conninfo(through(any_deployment, proxy).reveal(), connect_timeout=given))
+        address = through(any_deployment, proxy, connect_timeout=given)
         began = time.monotonic()
         with pytest.raises(CouldNotLook, match="could not be reached"):
-            Database(url, Limits(connect_timeout_seconds=2))
+            Database(address, Limits(connect_timeout_seconds=2))
         assert time.monotonic() - began < 6
 
 
 def test_an_unreachable_database_is_said_once_and_named_by_the_others(any_deployment):
     """One case carries the reason; the others point to it instead of repeating it."""
-    access = replace(
-        any_deployment.access, database_url=Secret("host=127.0.0.1 port=9 user=nobody password=hidden99")
-    )
+    away = DatabaseAddress.parse("host=127.0.0.1 port=9 user=nobody password=hidden99")
+    access = replace(any_deployment.access, database=away)
     evidence = read(access, [checks.test_database_is_reached, checks.test_success_rate])
     assert evidence.gaps["database_connection"].status is Status.ERROR
     assert "the database at 127.0.0.1:9 could not be reached" in evidence.gaps["database_connection"].reason

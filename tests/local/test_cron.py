@@ -93,8 +93,8 @@ def test_job_of_one_name_is_one_job_per_user(deployment: Deployment) -> None:
 def test_row_security_shows_a_role_its_own_jobs_only(deployment: Deployment) -> None:
     """Without BYPASSRLS the verifier is shown no jobs where there are jobs, and no error."""
     deployment.superuser_execute("ALTER ROLE easymo_verifier NOBYPASSRLS")
-    assert deployment.access.database_url is not None
-    with psycopg.connect(deployment.access.database_url.reveal(), connect_timeout=5) as connection:
+    assert deployment.access.database is not None
+    with psycopg.connect(deployment.access.database.text.reveal(), connect_timeout=5) as connection:
         for table in ("job", "job_run_details"):
             assert connection.execute(f"SELECT count(*) FROM cron.{table}".encode()).fetchall() == [(0,)]
 

@@ -36,8 +36,8 @@ def test_kind_is_the_one_asked_for_and_described(deployment: Deployment) -> None
 def test_everything_listens_on_loopback_only(deployment: Deployment) -> None:
     assert deployment.access.base_url is not None
     assert deployment.access.base_url.startswith("http://127.0.0.1:")
-    for url in (deployment.access.database_url, deployment.owner_url, deployment.superuser_url):
-        assert url is not None
+    assert deployment.access.database is not None
+    for url in (deployment.access.database.text, deployment.owner_url, deployment.superuser_url):
         assert "@127.0.0.1:" in url.reveal()
     if deployment.kind != "containers":
         assert deployment.superuser_execute("SHOW listen_addresses") == [("127.0.0.1",)]

@@ -199,8 +199,8 @@ def test_base_url_stands_in_the_database_settings(any_deployment: Deployment) ->
 
 
 def verifier(deployment: Deployment, statement: str) -> list[tuple[object, ...]]:
-    assert deployment.access.database_url is not None
-    with psycopg.connect(deployment.access.database_url.reveal(), connect_timeout=5) as connection:
+    assert deployment.access.database is not None
+    with psycopg.connect(deployment.access.database.text.reveal(), connect_timeout=5) as connection:
         return connection.execute(statement.encode()).fetchall()
 
 

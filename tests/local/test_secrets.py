@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from fixtures.local.credentials import Credentials, scram_verifier
+from fixtures.settings.address import DatabaseAddress
 from tests.deployments import Deployment
 
 
-def secrets_of(deployment: Deployment) -> list[bytes]:
-    values = [
-        secret.reveal() for secret in (*deployment.access.secrets, deployment.owner_url, deployment.superuser_url)
-    ]
-    passwords = [url.split("@")[0].rsplit(":")[-1] for url in values if url.startswith("postgresql:")]
-    return [value.encode() for value in values + passwords]
+def secrets_of(deployment: Deployment) -> set[bytes]:
+    """Three connection strings, their passwords, and three secrets of the functions."""
+    others = [DatabaseAddress.parse(url.reveal()) for url in (deployment.owner_url, deployment.superuser_url)]
+    secrets = [*deployment.access.secrets, *(secret for address in others for secret in address.secrets)]
+    return {secret.reveal().encode() for secret in secrets}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")

@@ -28,7 +28,7 @@ def log_of(folder, accepted, *, field="messages", service="wa-webhook", status=2
 
 def with_log(access: Access, file: str | None) -> Access:
     """The same access with another log."""
-    return Access(database_url=access.database_url, log_file=file)
+    return Access(database=access.database, log_file=file)
 
 
 def test_accepted_but_not_recorded_is_found(any_deployment, judged, changed, tmp_path):

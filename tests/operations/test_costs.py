@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.secret import Secret
+from fixtures.settings.address import DatabaseAddress
 from fixtures.settings.model import Limits
 from tests.docs.pages import page
 from tests.operations.counting import CountingProxy
@@ -57,12 +57,11 @@ def promised(selection):
 def test_a_run_sends_what_the_page_says(any_deployment, tmp_path, selection):
     """Counted on the way to the functions: each endpoint, and one connection to the database at most."""
     access = any_deployment.access
-    assert access.database_url is not None
-    url = access.database_url.reveal()
-    port = int(url.rpartition(":")[2].partition("/")[0])
+    assert access.database is not None
+    url, port = access.database.text.reveal(), int(access.database.port)
     with CountingProxy(access.base_url) as functions, Proxy("127.0.0.1", port) as database:
-        through = Secret(url.replace(f":{port}/", f":{database.port}/"))
-        access = replace(access, base_url=functions.url, database_url=through)
+        through = DatabaseAddress.parse(url.replace(f":{port}/", f":{database.port}/"))
+        access = replace(access, base_url=functions.url, database=through)
         run = run_suite(tmp_path, "-m", selection, environ=environment(access))
         assert run.status == 0, run.output
         assert functions.requests == promised(selection)

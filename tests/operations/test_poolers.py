@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from fixtures.secret import Secret
+from fixtures.settings.address import DatabaseAddress
 from tests.operations.pooler import Pooler, program
 from tests.running import environment, run_suite
 
@@ -41,7 +41,7 @@ def pooled(any_deployment, folder):
         secret = any_deployment.superuser_execute(
             "SELECT rolpassword FROM pg_authid WHERE rolname = 'easymo_verifier'"
         )[0][0]
-        return Pooler(folder, any_deployment.access.database_url.reveal(), secret, mode, tls)
+        return Pooler(folder, any_deployment.access.database.text.reveal(), secret, mode, tls)
 
     return making
 
@@ -51,7 +51,7 @@ def test_a_run_through_a_pooler_is_go(any_deployment, pooled, tmp_path, mode, se
     """Also where each transaction may meet another session of the server: nothing is set for longer."""
     with pooled(mode) as pooler:
         before = {name: pooler.setting(name) for name in SETTINGS}
-        access = replace(any_deployment.access, database_url=Secret(pooler.url()))
+        access = replace(any_deployment.access, database=DatabaseAddress.parse(pooler.url()))
         run = run_suite(tmp_path, "-m", selection, environ=environment(access))
         assert run.status == 0, run.output
         assert {name: pooler.setting(name) for name in SETTINGS} == before
@@ -60,8 +60,8 @@ def test_a_run_through_a_pooler_is_go(any_deployment, pooled, tmp_path, mode, se
 def test_a_wrong_password_is_said_as_the_pooler_says_it(any_deployment, pooled, tmp_path):
     """The reason is in the report of check 1, the password nowhere."""
     with pooled("transaction") as pooler:
-        wrong = Secret(pooler.url().replace(":", ":wrong-4711", 2).replace(":wrong-4711", ":", 1))
-        access = replace(any_deployment.access, database_url=wrong)
+        wrong = pooler.url().replace(":", ":wrong-4711", 2).replace(":wrong-4711", ":", 1)
+        access = replace(any_deployment.access, database=DatabaseAddress.parse(wrong))
         run = run_suite(tmp_path, "-k", REACHED, environ=environment(access))
     assert (run.status, run.verdict["verdict"]) == (1, "no-go")
     assert "could not be reached" in run.output
@@ -96,7 +96,7 @@ def verifying(any_deployment, encrypted, tmp_path):
         trusted.cert_pem.write_to_path(str(root))
         with encrypted(host) as pooler:
             url = pooler.url(host="localhost", options=f"sslmode=verify-full&sslrootcert={root}")
-            access = replace(any_deployment.access, database_url=Secret(url))
+            access = replace(any_deployment.access, database=DatabaseAddress.parse(url))
             return run_suite(tmp_path / "out", "-k", REACHED, environ=environment(access))
 
     return running

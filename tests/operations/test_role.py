@@ -7,7 +7,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from fixtures.secret import Secret
+from fixtures.settings.address import DatabaseAddress
 from tests.docs.pages import snippet
 from tests.running import ROOT, environment, run_suite
 
@@ -21,13 +21,13 @@ PASSWORD = "verifier-of-the-tests-4711"
 
 @pytest.fixture
 def verifier(any_deployment):
-    """The role, made anew by the page's SQL; gives its connection string."""
+    """The role, made anew by the page's SQL; returns how it connects."""
     any_deployment.superuser_execute("DROP OWNED BY easymo_verifier; DROP ROLE easymo_verifier")
     any_deployment.superuser_execute(snippet("operations.md", FILE))
     any_deployment.superuser_execute(f"ALTER ROLE easymo_verifier PASSWORD '{PASSWORD}'")
-    url = any_deployment.access.database_url.reveal()
+    url = any_deployment.access.database.text.reveal()
     before, _, server = url.partition("@")
-    return Secret(f"{before.rpartition(':')[0]}:{PASSWORD}@{server}")
+    return DatabaseAddress.parse(f"{before.rpartition(':')[0]}:{PASSWORD}@{server}")
 
 
 def test_the_page_shows_the_file_that_deployments_of_the_tests_use():
@@ -37,7 +37,7 @@ def test_the_page_shows_the_file_that_deployments_of_the_tests_use():
 
 def test_the_role_is_enough_for_a_go(any_deployment, verifier, tmp_path):
     """Every must of the first hour, the next day and the deployment steps."""
-    access = replace(any_deployment.access, database_url=verifier)
+    access = replace(any_deployment.access, database=verifier)
     run = run_suite(tmp_path, "-m", "immediate or daily or deploy", environ=environment(access))
     assert (run.status, run.verdict["verdict"]) == (0, "go"), run.output
     assert {name for name, status in run.statuses.items() if status != "passed"} <= {"check-07", "check-08"}
@@ -64,7 +64,7 @@ STATEMENTS = [
 @pytest.fixture
 def session(any_deployment):
     """A session of the role, as somebody who has its password gets it."""
-    url = any_deployment.access.database_url.reveal()
+    url = any_deployment.access.database.text.reveal()
     with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
         yield connection
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fixtures.secret import Secret
+from fixtures.settings.address import DatabaseAddress
 from fixtures.settings.model import Access
 from tests.deployments import Deployment
 from tests.replays.recordings import FOLDER, SELECTION, statuses
@@ -41,7 +42,8 @@ def _without_endpoints(access: Access) -> Access:
 
 
 def _without_database(access: Access) -> Access:
-    return replace(access, database_url=Secret("postgresql://easymo_verifier@127.0.0.1:9/postgres"))
+    away = DatabaseAddress.parse("postgresql://easymo_verifier@127.0.0.1:9/postgres")
+    return replace(access, database=away)
 
 
 FAULTS = {

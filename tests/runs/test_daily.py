@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from fixtures.secret import Secret
+from fixtures.settings.address import DatabaseAddress
 from fixtures.settings.model import Access
 from tests.deployments import kinds_under_test
 from tests.running import environment, run_suite
@@ -79,7 +79,7 @@ def test_without_a_database_most_is_unproven(any_deployment, tmp_path):
 
 def test_unreachable_database_is_told_once(tmp_path):
     """Without check 1 in the run, each check says why nobody could look, and the summary says it once."""
-    gone = Access(database_url=Secret("postgresql://verifier:word@127.0.0.1:9/postgres"))
+    gone = Access(database=DatabaseAddress.parse("postgresql://verifier:word@127.0.0.1:9/postgres"))
     run = run_suite(tmp_path, "-m", "daily", environ=environment(gone))
     assert run.status == 1
     assert run.verdict["verdict"] == "concerns"

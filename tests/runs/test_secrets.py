@@ -53,11 +53,10 @@ def everything(run: Run) -> str:
 
 
 def secret_values(access: Access) -> list[str]:
-    """The values that the deployment's access holds, the password of the connection string by itself."""
-    assert access.database_url is not None
-    password = access.database_url.reveal().partition("@")[0].rpartition(":")[2]
-    others = [secret.reveal() for secret in access.secrets if secret != access.database_url]
-    return [password, *others]
+    """The secrets of the access; of the connection string, whose host and role may be shown, the password only."""
+    assert access.database is not None
+    assert access.database.password in access.secrets
+    return [secret.reveal() for secret in access.secrets if secret != access.database.text]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from fixtures.secret import Secret
+from fixtures.settings.address import DatabaseAddress
 from tests.proxies import Proxy
 from tests.running import environment, run_suite
 
@@ -81,9 +81,8 @@ def test_role_that_is_shown_nothing_proves_nothing(any_deployment, tmp_path):
 
 def test_unreachable_database_is_said_once_and_the_endpoints_are_probed(any_deployment, tmp_path):
     """One case carries the reason, the others that needed the database are errors, the HTTP half still runs."""
-    access = replace(
-        any_deployment.access, database_url=Secret("postgresql://reader:hidden99@127.0.0.1:9/postgres")
-    )
+    away = DatabaseAddress.parse("postgresql://reader:hidden99@127.0.0.1:9/postgres")
+    access = replace(any_deployment.access, database=away)
     run = run_suite(tmp_path, "-m", "immediate", environ=environment(access))
     assert (run.status, run.verdict["verdict"]) == (1, "no-go")
     probes = [case for case in run.check("check-04")["cases"] if case["status"] == "passed"]
@@ -106,7 +105,7 @@ def test_only_the_database_is_named(any_deployment, tmp_path):
 
 def test_only_the_endpoints_are_named(any_deployment, tmp_path):
     """What the database would have proved is unproven, and says which variable is missing."""
-    access = replace(any_deployment.access, database_url=None)
+    access = replace(any_deployment.access, database=None)
     run = run_suite(tmp_path, "-m", "immediate", environ=environment(access))
     assert (run.status, run.verdict["verdict"]) == (1, "unproven")
     assert run.statuses["check-01"] == "unproven"

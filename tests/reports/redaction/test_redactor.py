@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from fixtures.evidence.document import Evidence, load
 from fixtures.evidence.file import write_evidence
 from fixtures.secret import Secret
+from fixtures.settings.address import DatabaseAddress
 from fixtures.settings.model import Settings
 from reports.redaction.patterns import WITHHELD
 from reports.redaction.redactor import Redactor
@@ -26,7 +27,7 @@ DSN = "postgresql://reader:h%40rd-Passw0rd@db.abcdef.supabase.co:6543/postgres"
 APP_SECRET = "s3cr3t/value+x=&\"q'"
 PHONE = "250788123456"
 
-redactor = Redactor([Secret(DSN), Secret(APP_SECRET), Secret("postgres"), Secret("hunt3r"), Secret("ab")])
+redactor = Redactor([*DatabaseAddress.parse(DSN).secrets, *map(Secret, (APP_SECRET, "postgres", "hunt3r", "ab"))])
 
 
 @pytest.mark.parametrize(
