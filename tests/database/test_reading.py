@@ -75,7 +75,7 @@ def proxy_to(deployment: Deployment, deaf_after: int | None = None) -> Proxy:
     return Proxy(address.host, int(address.port), deaf_after=deaf_after)
 
 
-def test_the_transaction_is_read_only_and_limited_by_the_server(any_deployment):
+def test_transaction_is_read_only_and_limited(any_deployment):
     """Every limit is in force inside the transaction, set by the server for it alone."""
     names = (
         "transaction_read_only",
@@ -101,8 +101,8 @@ def test_the_transaction_is_read_only_and_limited_by_the_server(any_deployment):
     }
 
 
-def test_a_statement_that_fails_costs_only_its_own_piece(any_deployment):
-    """What stands before and behind a failing statement is read all the same."""
+def test_failed_statement_costs_its_own_piece(any_deployment):
+    """The statements before and after it are read."""
     pieces, gaps = ask(
         any_deployment,
         Limits(statement_timeout_seconds=0.3),
@@ -122,8 +122,8 @@ def test_a_statement_that_fails_costs_only_its_own_piece(any_deployment):
     assert "read-only transaction" in gaps["writing"].reason
 
 
-def test_a_locked_table_is_an_error_after_the_lock_timeout(deployment):
-    """A migration that holds a lock does not make the suite wait for it."""
+def test_locked_table_is_an_error_after_the_timeout(deployment):
+    """The suite does not wait for a migration that holds a lock."""
     with psycopg.connect(deployment.superuser_url.reveal()) as blocker:
         blocker.execute("LOCK TABLE public.webhook_dlq")
         began = time.monotonic()
@@ -138,8 +138,8 @@ def test_a_locked_table_is_an_error_after_the_lock_timeout(deployment):
     assert "locked by another session for longer than the lock timeout" in gap.reason
 
 
-def test_a_locked_table_costs_no_check_of_another(any_deployment):
-    """The catalogue does not wait for the table either, whatever stands in its policies."""
+def test_locked_table_costs_no_check_of_another(any_deployment):
+    """Reading the catalogue needs no lock on the table, not even with policies on it."""
     any_deployment.superuser_execute("CREATE POLICY some_rows ON public.webhook_dlq USING (retry_count > 0)")
     with psycopg.connect(any_deployment.superuser_url.reveal()) as blocker:
         blocker.execute("LOCK TABLE public.webhook_dlq IN ACCESS EXCLUSIVE MODE")
@@ -149,7 +149,7 @@ def test_a_locked_table_costs_no_check_of_another(any_deployment):
     assert evidence.gaps.keys() == locked
 
 
-def test_the_whole_transaction_is_short(any_deployment):
+def test_transaction_is_short(any_deployment):
     """An immediate run's transaction stays below 150 ms on the local deployment."""
     database = Database(address_of(any_deployment), Limits())
     durations = []
@@ -162,7 +162,7 @@ def test_the_whole_transaction_is_short(any_deployment):
     assert min(durations) < 0.15
 
 
-def test_one_connection_serves_a_run_and_nothing_is_written(any_deployment):
+def test_run_has_one_connection_and_writes_nothing(any_deployment):
     """The server counts one session more, and no row more, after a run."""
     counted = (
         "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) FROM pg_stat_user_tables "
@@ -181,8 +181,8 @@ def test_one_connection_serves_a_run_and_nothing_is_written(any_deployment):
     assert evidence.gaps == {}
 
 
-def test_a_network_that_goes_dead_while_reading_is_hung_up(any_deployment):
-    """The server's timeouts do not help where its answers get lost: the suite hangs up by itself."""
+def test_dead_network_is_hung_up(any_deployment):
+    """The server's timeouts do not help if its answers get lost: the suite closes the socket itself."""
     with proxy_to(any_deployment, deaf_after=2000) as proxy:
         database = Database(through(any_deployment, proxy), Limits(database_total_seconds=1))
         began = time.monotonic()
@@ -191,7 +191,7 @@ def test_a_network_that_goes_dead_while_reading_is_hung_up(any_deployment):
         assert time.monotonic() - began < 5
 
 
-def test_a_server_that_never_answers_is_given_up_after_the_connect_timeout(any_deployment):
+def test_silent_server_ends_with_the_connect_timeout(any_deployment):
     """An open port is not a database."""
     with proxy_to(any_deployment, deaf_after=0) as proxy:
         began = time.monotonic()
@@ -201,8 +201,8 @@ def test_a_server_that_never_answers_is_given_up_after_the_connect_timeout(any_d
 
 
 @pytest.mark.parametrize("given", ["0", "300", "-1"])
-def test_a_connection_string_cannot_make_the_suite_wait(given, any_deployment):
-    """Its timeout counts where it is the shorter one; to wait for ever is what libpq makes of zero."""
+def test_own_connect_timeout_is_the_longest(given, any_deployment):
+    """A longer timeout in the connection string does not count, nor does 0, which libpq takes for no timeout."""
     with proxy_to(any_deployment, deaf_after=0) as proxy:
         address = through(any_deployment, proxy, connect_timeout=given)
         began = time.monotonic()
@@ -211,8 +211,8 @@ def test_a_connection_string_cannot_make_the_suite_wait(given, any_deployment):
         assert time.monotonic() - began < 6
 
 
-def test_an_unreachable_database_is_said_once_and_named_by_the_others(any_deployment):
-    """One case carries the reason; the others point to it instead of repeating it."""
+def test_unreachable_database_is_reported_once(any_deployment):
+    """One case has the reason; the others refer to it."""
     away = DatabaseAddress.parse("host=127.0.0.1 port=9 user=nobody password=hidden99")
     access = replace(any_deployment.access, database=away)
     evidence = read(access, [checks.test_database_is_reached, checks.test_success_rate])
@@ -234,8 +234,8 @@ ODD_SESSIONS = {
 
 
 @pytest.mark.parametrize("odd", ODD_SESSIONS)
-def test_sessions_are_the_same_whatever_the_role_is_set_to(odd, any_deployment):
-    """What is set for the server, the database or the role changes how answers are written only."""
+def test_role_settings_change_no_outcome(odd, any_deployment):
+    """Settings of the server, the database or the role do not change what is read."""
     any_deployment.superuser_execute(f"ALTER ROLE easymo_verifier {ODD_SESSIONS[odd]}")
     any_deployment.superuser_execute("UPDATE public.webhook_dlq SET service = '服务-' || service")
     outcomes = judge_all(OF_DATABASE, read(any_deployment.access, OF_DATABASE))
@@ -269,8 +269,8 @@ def test_one_odd_row_never_ends_the_run(wild, any_deployment):
     assert "\x1b" not in str([outcome.reason for outcome in outcomes.values()])
 
 
-def test_an_answer_that_is_not_understood_costs_only_its_own_piece(any_deployment):
-    """A surprise of a deployment is the error of the checks that meet it, without the values that made it."""
+def test_unparsed_rows_cost_their_own_piece(any_deployment):
+    """The checks that need these rows are errors; the reason has none of their values."""
     pieces, gaps = ask(
         any_deployment,
         Limits(),
@@ -280,12 +280,12 @@ def test_an_answer_that_is_not_understood_costs_only_its_own_piece(any_deploymen
         last="SELECT 2 AS value",
     )
     assert pieces == {"first": 1, "last": 2}
-    assert gaps["renamed"].reason == "renamed: the database's answer was not understood (KeyError in build)"
-    assert gaps["empty"].reason == "empty: the database's answer was not understood (IndexError in build)"
+    assert gaps["renamed"].reason == "renamed: its rows could not be parsed (KeyError in build)"
+    assert gaps["empty"].reason == "empty: its rows could not be parsed (IndexError in build)"
     assert {gap.status for gap in gaps.values()} == {Status.ERROR}
 
 
-def test_evidence_that_cannot_be_kept_is_an_error_of_its_own_checks(any_deployment):
+def test_invalid_evidence_is_an_error_of_its_checks(any_deployment):
     """What this run read is judged as far as it can be; what somebody gives for a replay must be right."""
     document = plain(read(any_deployment.access, OF_DATABASE))
     document["pieces"]["dlq_queue"]["pending"] = "many"

@@ -70,7 +70,7 @@ def test_secrets_are_drawn_anew_and_are_in_no_repr() -> None:
     assert one.app_secret not in repr(one)
 
 
-def test_scram_verifier_is_what_the_server_makes_of_a_password(any_deployment: Deployment) -> None:
+def test_server_accepts_the_scram_verifier(any_deployment: Deployment) -> None:
     """The server takes it for a hash, and lets the password in."""
     import psycopg
 
@@ -80,7 +80,7 @@ def test_scram_verifier_is_what_the_server_makes_of_a_password(any_deployment: D
     ).close()
 
 
-def test_variables_of_another_deployment_do_not_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_others_do_not_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A shell that is set up for production cannot turn the local deployment towards it."""
     for name in ("PGHOST", "PGSERVICE", "PGOPTIONS", "PGSSLMODE", "EASYMO_DATABASE_URL"):
         monkeypatch.setenv(name, "nonsense")

@@ -91,7 +91,7 @@ def written(deployment):
     return dict(deployment.superuser_execute(ROWS_OF))
 
 
-def test_no_process_of_a_run_has_a_secret_in_its_arguments(any_deployment, tmp_path):
+def test_no_argument_of_a_run_has_a_secret(any_deployment, tmp_path):
     """Arguments are for everybody to read, so they are looked at all the while, those of helpers too."""
     environ = environment(any_deployment.access)
     secrets = [environ[name] for name in ("EASYMO_DATABASE_URL", "WHATSAPP_APP_SECRET", "WA_VERIFY_TOKEN")]

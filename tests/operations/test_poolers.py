@@ -47,8 +47,8 @@ def pooled(any_deployment, folder):
 
 
 @pytest.mark.parametrize(("mode", "selection"), [("session", "daily"), ("transaction", "immediate or daily")])
-def test_a_run_through_a_pooler_is_go(any_deployment, pooled, tmp_path, mode, selection):
-    """Also where each transaction may meet another session of the server: nothing is set for longer."""
+def test_run_through_a_pooler_is_go(any_deployment, pooled, tmp_path, mode, selection):
+    """Also in transaction mode, where each transaction may use another session: no setting outlives it."""
     with pooled(mode) as pooler:
         before = {name: pooler.setting(name) for name in SETTINGS}
         access = replace(any_deployment.access, database=DatabaseAddress.parse(pooler.url()))
@@ -57,8 +57,8 @@ def test_a_run_through_a_pooler_is_go(any_deployment, pooled, tmp_path, mode, se
         assert {name: pooler.setting(name) for name in SETTINGS} == before
 
 
-def test_a_wrong_password_is_said_as_the_pooler_says_it(any_deployment, pooled, tmp_path):
-    """The reason is in the report of check 1, the password nowhere."""
+def test_wrong_password_is_reported(any_deployment, pooled, tmp_path):
+    """Check 1 has the pooler's reason, and the password is nowhere."""
     with pooled("transaction") as pooler:
         wrong = pooler.url().replace(":", ":wrong-4711", 2).replace(":wrong-4711", ":", 1)
         access = replace(any_deployment.access, database=DatabaseAddress.parse(wrong))
@@ -102,21 +102,21 @@ def verifying(any_deployment, encrypted, tmp_path):
     return running
 
 
-def test_verify_full_takes_the_right_certificate(verifying, authority):
-    """What is read goes through TLS."""
+def test_verify_full_accepts_the_right_certificate(verifying, authority):
+    """The run reads over TLS."""
     run = verifying("localhost", authority)
     assert run.status == 0, run.output
 
 
-def test_verify_full_refuses_a_certificate_for_another_name(verifying, authority):
-    """With libpq's reason, and without a try that does not ask for TLS."""
+def test_verify_full_refuses_another_name(verifying, authority):
+    """The run reports libpq's reason and does not try again without TLS."""
     run = verifying("db.example", authority)
     assert run.status == 1
     assert 'server certificate for "db.example"' in " ".join(run.output.split())
 
 
-def test_verify_full_refuses_a_certificate_of_an_unknown_authority(verifying):
-    """The server may be anybody then."""
+def test_verify_full_refuses_an_unknown_authority(verifying):
+    """The run reports libpq's reason."""
     run = verifying("localhost", trustme.CA())
     assert run.status == 1
     assert "certificate verify failed" in " ".join(run.output.split())

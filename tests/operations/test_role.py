@@ -30,7 +30,7 @@ def verifier(any_deployment):
     return DatabaseAddress.parse(f"{before.rpartition(':')[0]}:{PASSWORD}@{server}")
 
 
-def test_the_page_shows_the_file_that_deployments_of_the_tests_use():
+def test_page_shows_the_file_that_tests_use():
     """One text, so that what is proved of the one holds for the other."""
     assert snippet("operations.md", FILE) == (ROOT / FILE).read_text()
 
@@ -81,7 +81,7 @@ def test_the_role_can_do_nothing_else(session, statement):
     "statement",
     ["SELECT cron.schedule('x', '* * * * *', 'SELECT 1')", "DELETE FROM cron.job_run_details"],
 )
-def test_what_pg_cron_lets_everybody_do_is_refused_in_a_read_only_session(session, statement):
+def test_read_only_session_refuses_pg_cron_writes(session, statement):
     """The role's sessions are read-only by themselves, also where somebody uses it by hand."""
     assert session.execute("SHOW default_transaction_read_only").fetchone() == ("on",)
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):

@@ -45,7 +45,7 @@ def test_verdict_has_the_contracts_form(any_deployment, tmp_path):
     assert {"id": "webhook_dlq", "status": "passed", "reason": ""} in check["cases"]
 
 
-def test_broken_deployment_is_no_go_and_says_what_to_do(any_deployment, tmp_path):
+def test_broken_deployment_is_no_go_with_advice(any_deployment, tmp_path):
     """A must that fails is a ``no-go``, exit status 1, and the terminal names finding and advice."""
     any_deployment.superuser_execute("UPDATE cron.job SET active = false WHERE jobname = 'process-dlq-entries'")
     run = run_suite(tmp_path, "-m", "immediate", environ=environment(any_deployment.access))
@@ -79,7 +79,7 @@ def test_role_that_is_shown_nothing_proves_nothing(any_deployment, tmp_path):
     assert "ALTER ROLE easymo_verifier BYPASSRLS" in run.output
 
 
-def test_unreachable_database_is_said_once_and_the_endpoints_are_probed(any_deployment, tmp_path):
+def test_unreachable_database_is_reported_once(any_deployment, tmp_path):
     """One case carries the reason, the others that needed the database are errors, the HTTP half still runs."""
     away = DatabaseAddress.parse("postgresql://reader:hidden99@127.0.0.1:9/postgres")
     access = replace(any_deployment.access, database=away)
@@ -112,7 +112,7 @@ def test_only_the_endpoints_are_named(any_deployment, tmp_path):
     assert "EASYMO_DATABASE_URL is not set" in run.output
 
 
-def test_workers_give_the_same_verdict_over_one_connection(any_deployment, tmp_path):
+def test_workers_share_verdict_and_connection(any_deployment, tmp_path):
     """Under pytest-xdist the controller alone reads, over one connection."""
     environ = environment(any_deployment.access)
     port = int(environ["EASYMO_DATABASE_URL"].rpartition(":")[2].partition("/")[0])
@@ -132,7 +132,7 @@ def test_workers_give_the_same_verdict_over_one_connection(any_deployment, tmp_p
     assert verdicts[0] == verdicts[1]
 
 
-def test_replay_judges_the_evidence_again_without_the_deployment(any_deployment, tmp_path):
+def test_replay_needs_no_deployment(any_deployment, tmp_path):
     """The evidence file of a run gives the same verdict again, with nothing configured."""
     any_deployment.superuser_execute("TRUNCATE public.dlq_processing_log")
     first = run_suite(tmp_path / "first", "-m", "immediate", environ=environment(any_deployment.access))
