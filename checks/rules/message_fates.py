@@ -42,8 +42,10 @@ ADVICE = {
 UNKNOWN_STATUS = "SELECT status, count(*) FROM {dlq} GROUP BY status"
 
 
-def _with_names(advice: str, settings: Settings) -> str:
+def advice_on(outcome: str, settings: Settings) -> str:
+    """Return what to do about lost messages, in commands for the deployment's schema."""
     schema = settings.names.schema
+    advice = ADVICE.get(outcome, UNKNOWN_STATUS)
     return advice.format(done=quoted(schema, DONE), dlq=quoted(schema, "webhook_dlq"))
 
 
@@ -64,7 +66,7 @@ def nothing_is_lost(judge: Judge, fates: MessageFates, settings: Settings) -> No
             + listed((_in_words(fate) for fate in own), MOST_SERVICES + 1),
             expected="each inbound message is processed, or is in the DLQ as pending, processing or reprocessed",
             why=WHY,
-            advice=_with_names(ADVICE.get(outcome, UNKNOWN_STATUS), settings),
+            advice=advice_on(outcome, settings),
         )
     if least:
         judge.finds(
