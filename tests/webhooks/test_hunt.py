@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import re
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 
+from fixtures.settings.model import Probes
 from fixtures.webhooks.model import ForgeryProbe
-from tests.webhooks.outcomes import FORGERIES, access_to, outcomes, read, settings_for
+from fixtures.webhooks.probe import SEARCH_REQUESTS
+from tests.webhooks.outcomes import FORGERIES, SEED, access_to, outcomes, read, settings_for
 from tests.webhooks.server import SECRET, Arrival, Response, Server, answer, honest
 from tests.webhooks.vices import VICES, believes
 from tests.webhooks.vices.registry import Vicious
@@ -15,25 +20,78 @@ from tests.webhooks.vices.registry import Vicious
 NEEDS = frozenset({"webhook_probes"})
 
 
-def probe(server: Server, behaviour: Vicious, kind: str, budget: int = 60) -> ForgeryProbe:
+def probe(server: Server, behaviour: Vicious, kind: str) -> ForgeryProbe:
+    return probe_at(server, behaviour, kind)[0]
+
+
+def probe_at(server: Server, behaviour: Vicious, kind: str, seed: int = SEED) -> tuple[ForgeryProbe, str]:
+    """What a kind of forgery got with a budget of 60 requests, and the base URL of the endpoint."""
     base_url = server.serve(lambda arrival: behaviour(arrival) or honest(arrival))
-    settings = settings_for("wa-webhook", http_requests_per_endpoint=budget)
+    settings = replace(settings_for("wa-webhook", http_requests_per_endpoint=60), probes=Probes(seed=seed))
     evidence = read(settings, access_to(base_url), NEEDS)
     found = evidence.pieces["webhook_probes"].endpoints[0].forgery(kind)
     assert isinstance(found, ForgeryProbe)
-    return found
+    return found, base_url
 
 
-def test_large_body_is_shrunk_towards_the_smallest_that_gets_in(server: Server) -> None:
+def test_large_body_is_shrunk(server: Server) -> None:
+    """Where bodies of 3000 bytes or more get in, the first one shown is the smallest, and near to that size."""
+
     def open_from_3000(arrival: Arrival) -> Response | None:
         return answer(200, {}) if arrival.is_delivery and len(arrival.body) >= 3000 else None
 
     found = probe(server, open_from_3000, "generated").attempts
     sizes = [int(re.findall(r"\(long, (\d+) bytes\)", one.what)[0]) for one in found if one.outcome == "200"]
     assert 3000 <= sizes[0] <= min(sizes)
-    assert sizes[0] < 4200
+    assert sizes[0] < 3100
     assert found[0].what.endswith("no signature")
     assert found[0].curl.endswith(f"--data-binary @FILE  # FILE: a body of {sizes[0]} bytes")
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_every_seed_finds_a_small_forgery(server: Server, seed: int) -> None:
+    """Where deep bodies get in, each seed finds one of few bytes, and sends no more than the search may."""
+
+    def open_to_deep_ones(arrival: Arrival) -> Response | None:
+        return answer(200, {}) if arrival.is_delivery and arrival.body.startswith(b"[" * 20) else None
+
+    found, base_url = probe_at(server, open_to_deep_ones, "generated", seed=seed)
+    assert re.match(r"a generated body \(deep, (40|52) bytes\), no signature", found.attempts[0].what)
+    assert len(server.arrivals(base_url)) <= 60 + SEARCH_REQUESTS
+
+
+def test_seed_repeats_the_whole_search(server: Server) -> None:
+    """The same seed sends the same generated requests, in the search too, and shows the same forgery."""
+
+    def open_from_3000(arrival: Arrival) -> Response | None:
+        return answer(200, {}) if arrival.is_delivery and len(arrival.body) >= 3000 else None
+
+    runs = [probe_at(server, open_from_3000, "generated") for _ in range(2)]
+    shown = [sorted(one.what for one in found.attempts) for found, _ in runs]
+    sent = [Counter(len(one.body) for one in server.arrivals(base_url)) for _, base_url in runs]
+    assert shown[0] == shown[1]
+    assert sent[0] == sent[1]
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.05, 0.3, 0.7])
+def test_varying_answers_give_a_forgery(server: Server, chance: float) -> None:
+    """An endpoint that lets in one large body and from then on answers at random: one that got in is shown."""
+    source, let_in = random.Random(1), list[int]()
+
+    def answers_at_random(arrival: Arrival) -> Response | None:
+        if not arrival.is_delivery or len(arrival.body) < 1000:
+            return None
+        if let_in and source.random() >= chance:
+            return None
+        let_in.append(len(arrival.body))
+        return answer(200, {})
+
+    found, base_url = probe_at(server, answers_at_random, "generated")
+    assert found.attempts[0].outcome == "200"
+    size = int(re.findall(r"(\d+) bytes\)", found.attempts[0].what)[0])
+    assert size in let_in
+    assert size < min(let_in) + 40, "the smallest, but for the request's id that is not in every body"
+    assert len(server.arrivals(base_url)) <= 60 + SEARCH_REQUESTS
 
 
 def test_small_forgery_is_shown_whole(server: Server) -> None:

@@ -135,7 +135,8 @@ def test_three_endpoints_take_less_than_twice_the_time_of_one(far_server: Server
     assert seconds(*WEBHOOKS) < 2 * seconds("wa-webhook")
 
 
-def test_same_seed_picks_the_same_and_another_seed_others() -> None:
+def test_seed_repeats_what_is_picked() -> None:
+    """The same seed picks the same examples, another seed others."""
     draw_pool.cache_clear()
     first = pick(draw_pool(1), 10, 0)
     draw_pool.cache_clear()
@@ -143,7 +144,8 @@ def test_same_seed_picks_the_same_and_another_seed_others() -> None:
     assert pick(draw_pool(2), 10, 0) != first
 
 
-def test_few_examples_are_of_different_sorts_and_three_endpoints_get_all_sorts() -> None:
+def test_pick_spreads_body_sorts() -> None:
+    """Three examples are of three sorts, and three endpoints together get examples of all sorts."""
     pool = draw_pool(settings_for().probes.seed or 0)
     shares = [pick(pool, 3, position * 3) for position in range(3)]
     assert [len({one.body.sort for one in share}) for share in shares] == [3, 3, 3]
