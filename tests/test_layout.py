@@ -22,6 +22,9 @@ CHECKS = [path for path in MODULES if path.is_relative_to(ROOT / "checks")]
 TO_COME = {"weekly", "predeploy", "staging", "rollback"}
 """Markers of the checklist's parts that no check proves yet."""
 
+NOT_LOOKED_AT = {"check-07", "check-08"}
+"""Checks that are always unproven, because the suite reads no dashboards and alerts yet."""
+
 OUTSIDE = {
     *("asyncio", "ftplib", "http", "httpx", "io", "os", "pathlib", "psycopg", "requests", "shutil", "smtplib"),
     *("socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "urllib", "uvicorn"),
@@ -187,3 +190,14 @@ def test_no_two_classes_of_one_name():
             if isinstance(node, ast.ClassDef):
                 homes.setdefault(node.name, []).append(module)
     assert {name: places for name, places in homes.items() if len(places) > 1} == {}
+
+
+def test_every_check_is_named_by_a_test():
+    """A check that no test of ours runs is not proven to find anything."""
+    proving = [path.read_text(encoding="utf-8") for path in MODULES if path.is_relative_to(ROOT / "tests")]
+    unproven = [
+        test.__name__
+        for test, item, _ in proofs()
+        if item.id not in NOT_LOOKED_AT and not any(test.__name__ in text for text in proving)
+    ]
+    assert unproven == []

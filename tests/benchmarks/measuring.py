@@ -16,9 +16,12 @@ from fixtures.database.catalogue import Catalogue
 from fixtures.database.catalogue_reader import catalogue_statements
 from fixtures.database.client import APPLICATION_NAME, LOCAL_SETTINGS, Database
 from fixtures.database.statements import READERS, Statement
+from fixtures.evidence.plugin import load_sources
 from fixtures.outcome import Gap
 from fixtures.settings.address import DatabaseAddress
 from fixtures.settings.model import Settings
+
+load_sources()  # registers the readers that are measured
 
 TRIES = 3
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from checks.test_daily import test_circuit_breakers_are_closed as check_11
-from fixtures.evidence.document import encode
+from fixtures.evidence.document import plain, to_text
 from fixtures.evidence.reading import Reading
 from fixtures.outcome import Status
 from fixtures.settings.address import DatabaseAddress
@@ -250,7 +250,7 @@ def test_state_reaches_the_redaction_gate_as_it_came(any_deployment, changed):
     secret = "eyJhbGciOiJIUzI1NiJ9.Zm9vYmFyYmF6"
     changed(UNCHECKED + event(f"Broken {secret}", "1 min"))
     with health_server(breakers(a=f"Broken {secret}")) as server:
-        text = encode(read(access(server.url, any_deployment.access), [check_11])).decode()
+        text = to_text(plain(read(access(server.url, any_deployment.access), [check_11])))
     assert text.count('"Broken [secret]"') == 3
     assert secret.upper() not in text.upper()
 

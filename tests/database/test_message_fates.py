@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from checks.test_daily import test_no_message_is_lost as check_10
-from fixtures.evidence.document import encode
+from fixtures.evidence.document import plain, to_text
 from fixtures.outcome import Status
 from fixtures.settings.model import Limits, Names, Settings
 from tests.database.rows import DLQ, DONE, EVENTS, TEXTS, event, letter, record, text
@@ -329,7 +329,7 @@ def test_other_events_are_a_setting(judged, changed):
 def test_no_personal_data_is_in_the_evidence(any_deployment, changed):
     """Neither phone numbers nor message ids nor texts leave the database."""
     changed(event() + letter("failed", "wamid.LOST09"))
-    text_of = encode(read(any_deployment.access, [check_10])).decode()
+    text_of = to_text(plain(read(any_deployment.access, [check_10])))
     assert "wamid" not in text_of
     assert "5550" not in text_of
     assert "hello" not in text_of

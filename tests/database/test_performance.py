@@ -12,7 +12,7 @@ from checks.test_daily import test_auto_vacuum_runs as vacuum
 from checks.test_daily import test_database_is_not_overloaded as load
 from checks.test_daily import test_table_is_not_bloated as bloat
 from fixtures.database.history import DatabaseHistory, Snapshot
-from fixtures.evidence.document import encode
+from fixtures.evidence.document import plain, to_text
 from fixtures.outcome import Status
 from fixtures.settings.model import Limits, Settings, Thresholds
 from tests.database.trouble import running, session, until
@@ -103,7 +103,7 @@ def test_long_query_fails_without_its_text(any_deployment, judged):
     outcome = judge(load, evidence, database_aspect="long-queries")
     assert_outcome(outcome, Status.FAILED, f"1 long query: pid {pid}, user postgres, active")
     assert f"SELECT pg_cancel_backend({pid})" in str(outcome.judge.violations)
-    assert "secret of" not in encode(evidence).decode()
+    assert "secret of" not in to_text(plain(evidence))
 
 
 @pytest.mark.parametrize("broken", [False, True])
