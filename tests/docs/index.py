@@ -1,4 +1,4 @@
-"""The index of the checks' pages, written from the checks themselves: ``python -m tests.docs.index``."""
+"""The index of the checks' pages, made from the checks themselves."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ the first weeks; failed, the verdict is `concerns`. The area is that of the chec
 """
 
 FOOT = """
-This table is written by `python -m tests.docs.index`.
+This table is written by `tox run -e docs`.
 """
 
 
@@ -35,6 +35,3 @@ def render() -> str:
     ]
     return HEAD + "".join(rows) + FOOT
 
-
-if __name__ == "__main__":
-    FILE.write_text(render(), encoding="utf-8")

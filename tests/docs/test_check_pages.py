@@ -37,7 +37,7 @@ def test_every_check_has_a_page_and_every_page_a_check():
 
 def test_the_index_is_what_the_checks_declare():
     """Id, title, criterion, area and marker, in the checklist's order."""
-    assert FILE.read_text(encoding="utf-8") == render(), "run python -m tests.docs.index"
+    assert FILE.read_text(encoding="utf-8") == render(), "run tox run -e docs"
 
 
 @pytest.mark.parametrize("check", PAGES)
