@@ -18,7 +18,7 @@ ADVICE = (
 )
 
 
-UNKNOWN = "whether it lets requests through cannot be told"
+UNKNOWN = "whether it lets requests through is not known"
 
 
 def sources_tell(judge: Judge, breakers: CircuitBreakers) -> None:
@@ -68,7 +68,7 @@ def events_can_be_ordered(judge: Judge, breakers: CircuitBreakers, settings: Set
         not breakers.undated,
         f"{counted(breakers.undated, 'row')} of {TABLE} without a time, or dated long before the deployment",
         expected="each event has a time",
-        why="which state is the latest cannot be told",
+        why="the latest state of the breaker is not known",
         advice=f"find what writes {TABLE} without created_at",
     )
 

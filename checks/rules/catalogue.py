@@ -40,7 +40,7 @@ def exists(judge: Judge, catalogue: Catalogue, table: str, schema: str) -> Relat
         there,
         catalogue.what_is_missing(table, schema),
         expected=f"a table {schema}.{table}",
-        why="without it failed webhook messages are not kept, and nobody notices",
+        why="without it failed webhook messages are lost without a trace",
         advice=MIGRATE,
     )
     return relation if there else None
@@ -160,4 +160,4 @@ def _opens(policy: Policy, role: str) -> bool:
 
 
 def _how_much(policy: Policy) -> str:
-    return "rows, whoever asks" if policy.by_row else "every row"
+    return "rows, for every user" if policy.by_row else "every row"

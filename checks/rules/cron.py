@@ -70,7 +70,7 @@ class Scheduled:
 
 def why(job: Job) -> str:
     """Why it matters that a job runs."""
-    return WHY.get(job.function, f"nobody calls {job.function}() until it runs again")
+    return WHY.get(job.function, f"no job calls {job.function}() until it runs again")
 
 
 def call_of(job: Job, settings: Settings) -> str:

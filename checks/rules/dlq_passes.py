@@ -67,7 +67,7 @@ def _entries_were_served(judge: Judge, ended: Pass, at: str, settings: Settings)
         not any(count is not None and count < 0 for count in counts),
         f"{at} counts {_count(counts[0])} processed and {_count(counts[1])} failed entries",
         expected="no count below zero",
-        why="what the processor says of its work cannot be trusted",
+        why="the counts of the processor cannot be trusted",
         advice="look at how the dlq-processor counts the entries that it writes to dlq_processing_log",
     )
     failed = "the only entry" if ended.entries_failed == 1 else f"all {ended.entries_failed} entries"
@@ -135,7 +135,7 @@ def _silence(judge: Judge, ended: Pass | None, passes: DlqPasses, now: datetime,
     scheduled_since = _first_seen(passes)
     if ended is None and (scheduled_since is None or now - scheduled_since < silent):
         judge.cannot_tell(
-            "no completed pass is recorded, and nothing tells how long the schedule has been there",
+            "no completed pass is recorded, and the age of the schedule is not known",
             "EASYMO_DEPLOYED_AT, or --wait 6m",
         )
         return

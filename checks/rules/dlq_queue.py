@@ -12,7 +12,7 @@ from fixtures.database.identifiers import quoted
 from fixtures.settings.model import Settings
 from fixtures.wording import ago, clock, counted, duration, listed
 
-WHY = "each entry is a customer's message that nobody has answered"
+WHY = "each entry is a customer's message without an answer"
 SEE = "SELECT id, service, error_type, retry_count, next_retry_at FROM {dlq} WHERE "
 MEANING = {
     "overdue": ("overdue", "pending entries are taken within two intervals of being due"),
@@ -125,7 +125,7 @@ def due_entries_advance(judge: Judge, queue: DlqQueue, settings: Settings) -> No
         not queue.passes.idle_while_due,
         f"{counted(queue.passes.idle_while_due, 'pass', 'passes')} completed with 0 entries processed while "
         f"{counted(overdue, 'entry was', 'entries were')} due",
-        expected="passes take what is due",
+        expected="passes that process due entries",
         why="the processor runs but does not see its entries",
         advice="compare the processor's query, key and project with this database; " + _run(settings),
     )
@@ -203,7 +203,7 @@ def _completed_lately(judge: Judge, queue: DlqQueue, settings: Settings) -> None
         + (f", though the schedule fired at {clock(fired)}" if fired is not None and fired > last else ""),
         expected=f"a completed pass within {duration(silent)}",
         why="entries that come due now are not retried",
-        advice=f"{_run(settings)} by hand; check 2 tells whether the schedule fires",
+        advice=f"{_run(settings)} by hand; check 2 shows whether the schedule fires",
     )
 
 

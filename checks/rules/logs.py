@@ -1,4 +1,4 @@
-"""Rules of check 6 for the functions' logs: they could be read, they say something, and they tell of no error."""
+"""Rules of check 6 for the functions' logs: they are readable, not empty, and have no errors."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def tell_of_no_error(judge: Judge, logs: FunctionLogs, settings: Settings) -> No
     further = logs.faults - sum(group.count for group in logs.groups) + sum(g.count for g in faults[SHOWN:])
     judge.requires(
         not further,
-        f"{counted(further, 'more entry', 'more entries')}, rarer or earlier than those that were told apart "
+        f"{counted(further, 'more entry', 'more entries')}, rarer or earlier than the fingerprints above "
         f"({counted(logs.groups_total, 'fingerprint')} in all)",
         expected="no errors",
         advice="see to the most frequent ones first, then run the check again",
@@ -114,7 +114,7 @@ def tell_of_no_error(judge: Judge, logs: FunctionLogs, settings: Settings) -> No
     judge.shows("Entries by service and level", [vars(entry) for entry in logs.counts])
 
 
-WHY = "each of them may be a message that nobody answered"
+WHY = "each of them may be a message without an answer"
 
 
 def _told(group: ErrorGroup) -> str:

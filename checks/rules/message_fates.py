@@ -15,7 +15,7 @@ from fixtures.outcome import Gap, Status
 from fixtures.settings.model import Settings
 from fixtures.wording import clock, counted, listed
 
-WHY = "these customers wrote and nobody will answer"
+WHY = "these customers will get no answer"
 CLOCKS_APART = timedelta(minutes=2)
 """A log entry and its row may differ by this much, by their clocks and by the time between the two."""
 SHORTEST_COMPARED = timedelta(minutes=10)
@@ -124,7 +124,7 @@ def everything_can_be_followed(judge: Judge, fates: MessageFates, settings: Sett
     if fates.nameless:
         judge.cannot_tell(
             f"{counted(fates.nameless, 'row')} of processed_webhook_messages not processed and without "
-            "whatsapp_message_id: nobody can say whose message that was",
+            "whatsapp_message_id, so that the messages are not known",
             f"SELECT correlation_id, created_at FROM {quoted(settings.names.schema, DONE)} "
             "WHERE NOT processed AND whatsapp_message_id IS NULL; and whatsapp_message_id in each row from now on",
         )
@@ -157,7 +157,7 @@ def accepted_requests_are_recorded(
     A message that Meta delivers twice is accepted twice and recorded once, so a small excess is no loss.
     """
     if accepted.since is None or accepted.unread:
-        judge.finds(f"the functions' log does not tell of accepted messages: {accepted.unread}")
+        judge.finds(f"the functions' log does not show accepted messages: {accepted.unread}")
         return
     begin = max(accepted.since, fates.since.replace(second=0, microsecond=0) + 2 * CLOCKS_APART)
     end = fates.until.replace(second=0, microsecond=0) - 2 * CLOCKS_APART

@@ -128,7 +128,7 @@ class Commands:
             return ""
         name = _name(fallback)
         return (
-            f"SELECT date_trunc('month', created_at), count(*) FROM {name} GROUP BY 1 tells their months; in one "
+            f"SELECT date_trunc('month', created_at), count(*) FROM {name} GROUP BY 1 lists their months; in one "
             f"transaction: ALTER TABLE {self.parent} DETACH PARTITION {name}; CREATE TABLE … PARTITION OF "
             f"{self.parent} for each of these months; INSERT INTO {self.parent} SELECT * FROM {name}; "
             f"TRUNCATE {name}; ALTER TABLE {self.parent} ATTACH PARTITION {name} DEFAULT"

@@ -175,7 +175,9 @@ def test_hidden_events_are_unproven(kind, judged, changed):
     sql, reason, grant = HIDDEN[kind]
     changed(sql)
     outcome = judged(check_11)
-    assert_outcome(outcome, Status.UNPROVEN, reason, "so what circuit_breaker_events says", grant)
+    assert_outcome(
+        outcome, Status.UNPROVEN, reason, "so the breakers' events in circuit_breaker_events were not seen", grant
+    )
     changed(
         "GRANT SELECT ON public.circuit_breaker_events TO easymo_verifier; ALTER ROLE easymo_verifier BYPASSRLS"
     )

@@ -88,7 +88,7 @@ FAULTS = {
     "a policy that every row fulfils": (
         "GRANT SELECT ON public.webhook_dlq TO anon;"
         "CREATE POLICY any_row ON public.webhook_dlq USING (id IS NOT NULL)",
-        {DLQ: (Status.FAILED, 'policy "any_row" shows it rows, whoever asks ((id IS NOT NULL))')},
+        {DLQ: (Status.FAILED, 'policy "any_row" shows it rows, for every user ((id IS NOT NULL))')},
     ),
     "a policy that names the role": (
         "GRANT SELECT ON public.webhook_dlq TO anon; CREATE POLICY named ON public.webhook_dlq "
@@ -172,7 +172,7 @@ def test_odd_but_healthy_is_quiet(variant, finds):
     finds(ODD_BUT_HEALTHY[variant], {})
 
 
-def test_policies_can_show_every_row_to_the_suites_role(finds):
+def test_policies_can_show_the_role_every_row(finds):
     """A role without BYPASSRLS proves as much, where policies show it everything."""
     tables = ("webhook_dlq", "dlq_processing_log", "processed_webhook_messages", "wa_events")
     policies = [

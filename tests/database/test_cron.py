@@ -186,7 +186,7 @@ def test_odd_but_healthy_is_quiet(variant, finds):
     finds(ODD_BUT_HEALTHY[variant], {})
 
 
-def test_job_that_was_just_deployed_is_unproven_until_its_first_run(finds):
+def test_new_job_is_unproven_until_its_first_run(finds):
     """Before the first due run there is nothing to judge, and the reason names the time it is due."""
     finds(
         f"DELETE FROM cron.job_run_details WHERE {RUNS_OF_THE_JOB}",
@@ -198,7 +198,7 @@ def test_job_that_was_just_deployed_is_unproven_until_its_first_run(finds):
     )
 
 
-def test_monthly_job_is_judged_by_the_due_times_since_the_deployment(outcomes, deployment):
+def test_monthly_job_is_judged_since_the_deployment(outcomes, deployment):
     """A monthly job that missed its day since the deployment fails; one that has not been due is quiet."""
     deployment.superuser_execute(
         "DELETE FROM cron.job_run_details WHERE jobid = "
@@ -213,7 +213,7 @@ def test_monthly_job_is_judged_by_the_due_times_since_the_deployment(outcomes, d
     assert "and did not run" in missed.reason
 
 
-def test_monthly_run_that_failed_before_the_deployment_is_told(outcomes, deployment):
+def test_monthly_failure_before_deployment_is_reported(outcomes, deployment):
     """It would keep every deployment of a month from its go, though run by hand since; a later one counts."""
     deployment.superuser_execute(
         "UPDATE cron.job_run_details SET status = 'failed', return_message = 'ERROR:  gone' WHERE jobid = "
@@ -225,7 +225,7 @@ def test_monthly_run_that_failed_before_the_deployment_is_told(outcomes, deploym
     assert "before this deployment, failed; next due at" in str(outcome.judge.findings)
 
 
-def test_monthly_run_before_the_recorded_history_is_unproven(outcomes, deployment):
+def test_monthly_run_before_the_history_is_unproven(outcomes, deployment):
     """Where old rows are removed, a run that is not recorded is no proof that it didn't happen."""
     deployment.superuser_execute(
         "DELETE FROM cron.job_run_details WHERE start_time < now() - interval '1 hour' OR jobid = "
@@ -247,7 +247,7 @@ def test_run_that_is_stuck_is_found(which, deployment):
     expect(judge_all(DATABASE_CHECKS, evidence), expected)
 
 
-def test_run_that_a_crash_of_the_server_left_is_a_finding(outcomes, deployment):
+def test_run_cut_off_by_a_crash_is_only_reported(outcomes, deployment):
     """What ran when the server went down runs no more: it is told, and is no alarm."""
     deployment.superuser_execute(UNFINISHED.format(since="30 hours", behind=36))
     outcome = outcomes()[JOB]

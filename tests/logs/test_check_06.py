@@ -77,7 +77,7 @@ def test_errors_beyond_those_shown_are_counted(judged: Judging) -> None:
     assert outcome.judge is not None
     assert len(outcome.judge.violations) == 21
     assert outcome.reason.endswith(
-        "5 more entries, rarer or earlier than those that were told apart (25 fingerprints in all)"
+        "5 more entries, rarer or earlier than the fingerprints above (25 fingerprints in all)"
     )
 
 
@@ -85,9 +85,7 @@ def test_a_storm_of_allowed_errors_is_not_waved_through(judged: Judging, monkeyp
     monkeypatch.setattr("fixtures.logs.read.FINGERPRINTED", 1)
     outcome = judged(FAULT, FAULT, settings=Settings(log_allowances=(VALID,)))
     assert outcome.status is Status.FAILED
-    assert (
-        outcome.reason == "1 more entry, rarer or earlier than those that were told apart (1 fingerprint in all)"
-    )
+    assert outcome.reason == "1 more entry, rarer or earlier than the fingerprints above (1 fingerprint in all)"
 
 
 @pytest.mark.parametrize(
