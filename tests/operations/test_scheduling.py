@@ -132,7 +132,7 @@ def test_crons_command_fails_where_nothing_leads_to_the_target(cron):
         done = cron("immediate", {"WA_VERIFY_TOKEN": "token"}, receiver.url)
         assert receiver.paths == []
     assert done.returncode == 4
-    assert "nothing says where this deployment is" in done.stdout
+    assert "no address of this deployment" in done.stdout
 
 
 def test_crontab_names_the_command_and_odd_minutes():

@@ -62,8 +62,8 @@ def test_the_projects_own_file_names_its_targets():
     [
         (FLEET, ["--target", "prodution"], "the nearest valid name is production"),
         (FLEET + "[thresholds]\ndlq_pendin = 3\n", [], "the nearest valid name is dlq_pending"),
-        ("[thresholds]\n", [], "names no target; expected a table [targets.NAME] for each deployment"),
-        ("", [], "names no target"),
+        ("[thresholds]\n", [], "has no target; expected a table [targets.NAME] for each deployment"),
+        ("", [], "has no target"),
         ("[targets", [], "is not TOML"),
         (None, [], "deployment.toml: cannot be read (no such file or directory)"),
         (FLEET, ["--deployment=elsewhere.toml"], "elsewhere.toml: cannot be read"),

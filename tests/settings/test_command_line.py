@@ -1,4 +1,4 @@
-"""What a person sees who starts a run with wrong settings: sentences, exit status 4, no traceback, no secret."""
+"""A run with wrong settings: sentences, exit status 4, no traceback, no secret."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BROKEN_SENTENCE = "ERROR: EASYMO_DATABASE_URL (environment) is not a connection 
         (
             ["-m", "immediate", "--target", "prodution"],
             {},
-            "ERROR: --target 'prodution' names no target of deployment.toml; "
+            "ERROR: --target 'prodution' is not a target of deployment.toml; "
             "the nearest valid name is production\n",
         ),
         (
@@ -30,7 +30,7 @@ BROKEN_SENTENCE = "ERROR: EASYMO_DATABASE_URL (environment) is not a connection 
         (
             ["-m", "immediate", "--target", "production"],
             {"EASYMO_DATABASE_URL": ""},
-            "ERROR: --target production: nothing says where this deployment is; "
+            "ERROR: --target production: no address of this deployment; "
             "expected EASYMO_DATABASE_URL, EASYMO_BASE_URL or a base_url in [targets.production]\n",
         ),
         (
@@ -55,6 +55,7 @@ BROKEN_SENTENCE = "ERROR: EASYMO_DATABASE_URL (environment) is not a connection 
 def test_wrong_settings_are_a_usage_error(
     arguments: list[str], variables: dict[str, str], sentence: str, tmp_path: Path
 ) -> None:
+    """With and without workers, and whichever way the checks are selected."""
     run = run_suite(tmp_path, *arguments, environ=environment(**variables))
     assert run.status == 4
     assert sentence in run.output
@@ -63,6 +64,7 @@ def test_wrong_settings_are_a_usage_error(
 
 
 def test_every_problem_has_its_line(tmp_path: Path) -> None:
+    """In the order of the sources."""
     environ = environment(EASYMO_BASE_URL=SECRET, EASYMO_DATABSE_URL=SECRET, WA_VERIFY_TOKEN=f"{SECRET} ")
     run = run_suite(tmp_path, "-m", "immediate", "--target", "x", environ=environ)
     assert run.status == 4
@@ -77,7 +79,8 @@ def test_every_problem_has_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--markers"], ["tests/settings/test_schedule.py", "-q"]])
-def test_what_verifies_nothing_reads_no_settings(arguments: list[str], tmp_path: Path) -> None:
+def test_run_without_checks_loads_no_settings(arguments: list[str], tmp_path: Path) -> None:
+    """Help, markers and the suite's own tests work with wrong settings."""
     run = run_suite(tmp_path, *arguments, environ=environment(**BROKEN))
     assert run.status == 0, run.output
     assert BROKEN_SENTENCE not in run.output

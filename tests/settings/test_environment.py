@@ -1,4 +1,4 @@
-"""The environment: every wrong value has one sentence, and no sentence has a value in it."""
+"""The environment: the sentence for each mistake, which never contains the value."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,8 +37,8 @@ SENTENCES = [
     (DATABASE, "postgresql://planted/d\n", f"has white space around it or a control character in it; {DSN}"),
     ("EASYMO_BASE_URL", "planted.example", f"does not begin with http:// or https://; {URL}"),
     ("EASYMO_BASE_URL", "ftp://planted", f"does not begin with http:// or https://; {URL}"),
-    ("EASYMO_BASE_URL", "https://", f"names no host; {URL}"),
-    ("EASYMO_BASE_URL", "https://a planted", f"names no host; {URL}"),
+    ("EASYMO_BASE_URL", "https://", f"has no valid host; {URL}"),
+    ("EASYMO_BASE_URL", "https://a planted", f"has no valid host; {URL}"),
     ("EASYMO_BASE_URL", "https://h:planted", f"is not a URL; {URL}"),
     ("EASYMO_BASE_URL", "https://[planted", f"is not a URL; {URL}"),
     ("EASYMO_BASE_URL", "https://h?planted", f"has a query or a fragment; {URL}"),
@@ -92,7 +92,7 @@ def test_misspelt_variable_is_reported(misspelt: str, near: str, tmp_path: Path)
     with pytest.raises(SettingsError) as caught:
         load_settings(None, None, {misspelt: "planted"}, tmp_path)
     assert str(caught.value) == (
-        f"{misspelt} (environment) is no variable of the suite; the nearest valid name is {near}"
+        f"{misspelt} (environment) is not a variable of the suite; the nearest valid name is {near}"
     )
 
 

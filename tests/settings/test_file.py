@@ -1,4 +1,4 @@
-"""The TOML file: every way to get it wrong has one sentence, and the sentence is pinned."""
+"""The TOML file: the sentence for each mistake."""
 
 import json
 from datetime import date
@@ -18,15 +18,17 @@ JOB = 'name = "a"\nfunction = "f"\n'
 
 SENTENCES = {
     # Unknown keys, each with the nearest valid name.
-    "[widows]\n": "widows is no setting; the nearest valid name is windows",
-    "[windows]\ngrace_secs = 1\n": ("windows.grace_secs is no setting; the nearest valid name is grace_seconds"),
+    "[widows]\n": "widows is not a setting; the nearest valid name is windows",
+    "[windows]\ngrace_secs = 1\n": (
+        "windows.grace_secs is not a setting; the nearest valid name is grace_seconds"
+    ),
     "[vacuum]\nzzz = 1\n": (
-        "vacuum.zzz is no setting; valid names are autovacuum_vacuum_scale_factor, "
+        "vacuum.zzz is not a setting; valid names are autovacuum_vacuum_scale_factor, "
         "autovacuum_analyze_scale_factor, autovacuum_vacuum_cost_delay"
     ),
-    "target = 'x'\n": "target is no setting; the nearest valid name is targets",
+    "target = 'x'\n": "target is not a setting; the nearest valid name is targets",
     f"[[jobs]]\n{JOB}shedule = '* * * * *'\n": (
-        "[[jobs]] no. 1, shedule is no setting; the nearest valid name is schedule\n"
+        "[[jobs]] no. 1, shedule is not a setting; the nearest valid name is schedule\n"
         f"[[jobs]] no. 1 has no schedule; expected {SCHEDULE}"
     ),
     # Wrong types.
@@ -91,14 +93,14 @@ SENTENCES = {
         "names.schema is 'public; drop'; expected the name of a schema, in lower case"
     ),
     "[names]\nwebhooks = ['wa webhook']\n": (
-        "names.webhooks has a text that is 'wa webhook'; expected a list of different texts, at least one" + EACH
+        "names.webhooks has an item that is 'wa webhook'; expected a list of different texts, at least one" + EACH
     ),
     "[names]\nwebhooks = []\n": (
         "names.webhooks is empty, which would leave the checks nothing to look at; "
         "expected a list of different texts, at least one" + EACH
     ),
     "[names]\nwebhooks = ['a', '']\n": (
-        "names.webhooks has a text that is empty; expected a list of different texts, at least one" + EACH
+        "names.webhooks has an item that is empty; expected a list of different texts, at least one" + EACH
     ),
     "jobs = []\n": (
         "jobs is empty, which would leave the checks nothing to look at; "
@@ -106,10 +108,10 @@ SENTENCES = {
     ),
     # Duplicates.
     "[names]\nwebhooks = ['a', 'b', 'a']\n": (
-        "names.webhooks names 'a' twice; expected a list of different texts, at least one" + EACH
+        "names.webhooks has 'a' twice; expected a list of different texts, at least one" + EACH
     ),
     f"[[jobs]]\n{JOB}schedule = '0 0 $ * *'\n[[jobs]]\n{JOB}schedule = '1 second'\n": (
-        "jobs names 'a' twice; expected a list of different tables, at least one"
+        "jobs has 'a' twice; expected a list of different tables, at least one"
     ),
     # Schedules and dates.
     f"[[jobs]]\n{JOB}schedule = 'every day'\n": (f"[[jobs]] no. 1, schedule is 'every day'; expected {SCHEDULE}"),
@@ -123,15 +125,15 @@ SENTENCES = {
         "[[log_allowances]] no. 1, expires is a date or time; expected a date such as 2027-01-31"
     ),
     "[[log_allowances]]\nmatch = 'at 12345'\nreason = 'r'\nexpires = 2027-01-31\n": (
-        "[[log_allowances]] no. 1, match has too few letters beside ids, numbers and quotes, so almost "
-        "everything would pass; expected at least 5 letters of the fingerprint"
+        "[[log_allowances]] no. 1, match has too few letters besides ids, numbers and quotes, so it would match "
+        "almost everything; expected at least 5 letters of the fingerprint"
     ),
     # Targets, the chosen one and the others.
     "[targets.staging.limits]\nhttp_concurency = 2\n": (
-        "targets.staging.limits.http_concurency is no setting; the nearest valid name is http_concurrency"
+        "targets.staging.limits.http_concurency is not a setting; the nearest valid name is http_concurrency"
     ),
     "[targets.staging]\nbase_ulr = 'https://x.example'\n": (
-        "targets.staging.base_ulr is no setting; the nearest valid name is base_url"
+        "targets.staging.base_ulr is not a setting; the nearest valid name is base_url"
     ),
     "[targets.staging]\nbase_url = 'ftp://x'\n": (
         "targets.staging.base_url does not begin with http:// or https://; "
@@ -144,16 +146,18 @@ SENTENCES = {
         "targets.staging.base_url is empty; expected an address such as https://host.example"
     ),
     "[targets.'a b']\n": (
-        "targets.'a b' has a name that is none; expected letters, digits, dots, dashes, at most 63"
+        "targets.'a b' has an invalid name; expected at most 63 letters, digits and ._-, "
+        "the first a letter or digit"
     ),
     "base_url = 'https://x.example'\n": (
-        "base_url stands outside of a target; expected it in [targets.NAME] or in EASYMO_BASE_URL"
+        "base_url is outside of a target; expected it in [targets.NAME] or in EASYMO_BASE_URL"
     ),
 }
 
 
 @pytest.mark.parametrize(("text", "sentences"), SENTENCES.items(), ids=range(len(SENTENCES)))
-def test_a_wrong_file_is_told_in_sentences(text: str, sentences: str, tmp_path: Path) -> None:
+def test_mistake_in_the_file_is_reported(text: str, sentences: str, tmp_path: Path) -> None:
+    """One sentence for each: the setting, the file, what was found, what was expected."""
     (tmp_path / "deployment.toml").write_text(text)
     with pytest.raises(SettingsError) as caught:
         load_settings(None, None, {}, tmp_path)
@@ -172,14 +176,16 @@ def test_a_wrong_file_is_told_in_sentences(text: str, sentences: str, tmp_path: 
     ],
     ids=["value", "end", "date", "twice", "latin-1", "deep"],
 )
-def test_what_is_not_toml_is_told_with_its_position(content: bytes, sentence: str, tmp_path: Path) -> None:
+def test_error_in_toml_has_its_position(content: bytes, sentence: str, tmp_path: Path) -> None:
+    """Line and column, where the parser knows them."""
     (tmp_path / "deployment.toml").write_bytes(content)
     with pytest.raises(SettingsError) as caught:
         load_settings(None, None, {}, tmp_path)
     assert str(caught.value).startswith(f"deployment.toml{sentence}")
 
 
-def test_every_default_could_stand_in_the_file(tmp_path: Path) -> None:
+def test_defaults_are_within_their_bounds() -> None:
+    """Each default, written to a file, is accepted and read as it was."""
     written = json.dumps(msgspec.to_builtins(Settings()))
     tables = json.loads(written, object_pairs_hook=lambda pairs: {k: v for k, v in pairs if v is not None})
     reader = TableReader("the defaults")
@@ -188,31 +194,36 @@ def test_every_default_could_stand_in_the_file(tmp_path: Path) -> None:
     assert overlay(Settings(), values) == Settings()
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """The error says why."""
     with pytest.raises(SettingsError, match=r"x\.toml: cannot be read \(no such file or directory\)"):
         load_settings(tmp_path / "x.toml", None, {}, tmp_path)
     with pytest.raises(SettingsError, match=r"cannot be read \(is a directory\); expected a TOML file$"):
         load_settings(tmp_path, None, {}, tmp_path)
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
+    """Those of the file, the environment and the options."""
     (tmp_path / "deployment.toml").write_text("[names]\nschema = 1\n[limits]\nhttp_concurrency = 0\n")
     with pytest.raises(SettingsError) as caught:
         load_settings(None, "x", {"EASYMO_BASE_URL": "nonsense"}, tmp_path)
     assert len(caught.value.problems) == 4
 
 
-def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+def test_defaults_without_a_file(tmp_path: Path) -> None:
+    """A file is not required."""
     settings, _ = load_settings(None, None, {}, tmp_path)
     assert settings == Settings()
 
 
-def test_the_file_of_the_project_changes_nothing(pytestconfig: pytest.Config) -> None:
+def test_project_file_keeps_the_defaults(pytestconfig: pytest.Config) -> None:
+    """The ``deployment.toml`` of this repository only names targets."""
     settings, _ = load_settings(None, "production", {}, pytestconfig.rootpath)
     assert settings == Settings(target="production")
 
 
-def test_a_target_overrides_the_file_and_the_file_the_defaults(tmp_path: Path) -> None:
+def test_target_overrides_file_overrides_defaults(tmp_path: Path) -> None:
+    """Tables are merged, and other targets have no effect."""
     file = tmp_path / "other.toml"
     file.write_text(
         """
@@ -251,25 +262,26 @@ def test_a_target_overrides_the_file_and_the_file_the_defaults(tmp_path: Path) -
     [
         (
             "prodution",
-            "--target 'prodution' names no target of deployment.toml; the nearest valid name is production",
+            "--target 'prodution' is not a target of deployment.toml; the nearest valid name is production",
         ),
         (
             "x",
-            "--target 'x' names no target of deployment.toml; valid names are production, staging",
+            "--target 'x' is not a target of deployment.toml; valid names are production, staging",
         ),
     ],
 )
-def test_an_unknown_target_is_told(target: str, sentence: str, tmp_path: Path) -> None:
+def test_unknown_target_is_reported(target: str, sentence: str, tmp_path: Path) -> None:
+    """With the nearest valid name, or all of them."""
     (tmp_path / "deployment.toml").write_text("[targets.production]\n[targets.staging]\n")
     with pytest.raises(SettingsError) as caught:
         load_settings(None, target, {}, tmp_path)
     assert str(caught.value) == sentence
 
 
-def test_a_target_without_a_file_is_told(tmp_path: Path) -> None:
+def test_target_requires_a_file(tmp_path: Path) -> None:
+    """Without a file there are no targets to choose from."""
     with pytest.raises(SettingsError) as caught:
         load_settings(None, "production", {}, tmp_path)
     assert str(caught.value) == (
-        "--target 'production' names no target of a deployment.toml, of which there is none; "
-        "there are none to choose from"
+        "--target 'production' needs a deployment.toml in the project's root directory; there is none"
     )

@@ -1,4 +1,4 @@
-"""Whatever stands in the file, the answer is settings or sentences, never a traceback."""
+"""Any text as a file of settings gives settings or error sentences, never another exception."""
 
 import contextlib
 import json
@@ -40,13 +40,14 @@ LINES = (
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for the files; hypothesis writes the same one again and again."""
+    """A folder for the file, which hypothesis overwrites for each example."""
     return tmp_path_factory.mktemp("junk")
 
 
 @settings(deadline=None, derandomize=True)
 @given(st.lists(LINES, max_size=6).map("\n".join) | st.text(st.characters(codec="utf-8")))
 def test_junk_gives_settings_or_sentences(folder: Path, text: str) -> None:
+    """TOML of settings with random values, and any other text."""
     (folder / "deployment.toml").write_text(text, encoding="utf-8")
     with contextlib.suppress(SettingsError):
         load_settings(None, "production", {}, folder)

@@ -1,4 +1,4 @@
-"""Schedules as pg_cron accepts them."""
+"""Which schedules are accepted: those of pg_cron, not those of other crons."""
 
 import pytest
 
@@ -9,7 +9,8 @@ from fixtures.schedule import is_schedule
     "text",
     ["*/5 * * * *", "0 0 1 * *", "0 0 $ * *", "0 9-17/2 * jan,feb mon-fri", "1 second", "59 seconds"],
 )
-def test_pg_cron_accepts(text: str) -> None:
+def test_schedule_of_pg_cron_is_accepted(text: str) -> None:
+    """Five fields, ``$`` for a month's last day, or seconds."""
     assert is_schedule(text)
 
 
@@ -33,5 +34,6 @@ def test_pg_cron_accepts(text: str) -> None:
         "٣ 0 1 * *",
     ],
 )
-def test_pg_cron_refuses(text: str) -> None:
+def test_other_schedule_is_refused(text: str) -> None:
+    """Also times that never come, and the syntax of other crons."""
     assert not is_schedule(text)

@@ -78,8 +78,8 @@ def test_the_plan_takes_one_target(plan):
     ("target", "file", "sentence"),
     [
         ("prodution", None, "the nearest valid name is production"),
-        ("$(touch owned)", None, "names no target of deployment.toml"),
-        ("", "[thresholds]\n", "names no target"),
+        ("$(touch owned)", None, "is not a target of deployment.toml"),
+        ("", "[thresholds]\n", "has no target"),
         ("", "[targets.production]\nbase_ulr = 'https://a.example'\n", "the nearest valid name is base_url"),
     ],
 )
