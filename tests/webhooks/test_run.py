@@ -1,4 +1,4 @@
-"""Whole runs against endpoints with a vice, and the options of the probes, as their user meets them."""
+"""Whole runs against endpoints with a fault, and the options of the probes, as their user meets them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from fixtures.settings.model import Settings
 from tests.running import Run, environment, run_suite
 from tests.webhooks.outcomes import access_to
 from tests.webhooks.server import SECRET, SERVICE_KEY, TOKEN, Server, honest
-from tests.webhooks.vices import VICES
+from tests.webhooks.faults import FAULTS
 
 CHECK_04 = ("-m", "immediate", "-k", "forgery or signed or handshake or bearer")
 
 
-def run(server: Server, folder: Path, vice: str, *arguments: str) -> tuple[Run, str]:
-    behaviour = VICES[vice].make()
+def run(server: Server, folder: Path, fault: str, *arguments: str) -> tuple[Run, str]:
+    behaviour = FAULTS[fault].make()
     base_url = server.serve(lambda arrival: behaviour(arrival) or honest(arrival))
     return run_suite(folder, *CHECK_04, *arguments, environ=environment(access_to(base_url))), base_url
 
@@ -90,7 +90,8 @@ def test_probes_and_a_replay_exclude_each_other(tmp_path: Path) -> None:
     done = run_suite(tmp_path / "run", *CHECK_04, f"--replay={file}", "--timing")
     assert done.status == 4
     sentence = (
-        "--replay judges evidence that is there: give it without --probe-requests, --probe-seed and --timing"
+        "--replay judges recorded evidence and sends nothing: give it without --probe-requests, --probe-seed, "
+        "--probe-processor and --timing"
     )
     assert done.output.strip() == f"ERROR: {sentence}"
 
