@@ -10,12 +10,11 @@ FILE = DOCS / "checks" / "README.md"
 HEAD = """\
 # The checks
 
-One page for each item of the checklist that the suite proves: what a pass proves, what is read for it, when it
-fails, when it is unproven, what to do, and its thresholds. `pytest --checks` lists them with what they need, and
-what of that is set.
+One page for each checklist item: what a pass proves, what it reads, when it fails, when it is unproven, what to do, and
+its thresholds. `pytest --checks` lists the checks with the settings that they need, and which of them are set.
 
-**Must**: a blocker; failed or not to be looked at, the verdict is `no-go`. **Should** and **nice** are goals of
-the first weeks; failed, the verdict is `concerns`. The area is that of the checklist's readiness scorecard.
+**Must**: a blocker; if it fails or the suite cannot look, the verdict is `no-go`. **Should** and **nice**: goals of the first
+weeks; if one fails, the verdict is `concerns`. The areas are those of the checklist's readiness scorecard.
 
 | item | title | criterion | area | marker |
 | --- | --- | --- | --- | --- |
