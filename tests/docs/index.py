@@ -10,11 +10,11 @@ FILE = DOCS / "checks" / "README.md"
 HEAD = """\
 # The checks
 
-One page for each checklist item: what a pass proves, what it reads, when it fails, when it is unproven, what to do, and
-its thresholds. `pytest --checks` lists the checks with the settings that they need, and which of them are set.
+One page for each checklist item: what a pass proves, what it reads, when it fails, when it is unproven, what to
+do, and its thresholds. `pytest --checks` lists the checks with the settings that they need, and which are set.
 
-**Must**: a blocker; if it fails or the suite cannot look, the verdict is `no-go`. **Should** and **nice**: goals of the first
-weeks; if one fails, the verdict is `concerns`. The areas are those of the checklist's readiness scorecard.
+**Must**: a blocker; if it fails or the suite cannot look, the verdict is `no-go`. **Should** and **nice**: goals
+of the first weeks; if one fails, the verdict is `concerns`. The areas are those of the checklist's scorecard.
 
 | item | title | criterion | area | marker |
 | --- | --- | --- | --- | --- |
@@ -33,4 +33,3 @@ def render() -> str:
         for check in declared()
     ]
     return HEAD + "".join(rows) + FOOT
-
