@@ -1,11 +1,11 @@
-"""Deployments for the suite's own tests: real ones on this machine, brought up once, and put right between tests.
+"""Real local deployments for the suite's own tests: started once, and restored between tests.
 
-A pytest plugin. ``deployment`` gives a test a healthy deployment once per kind; ``any_deployment`` only the
-quickest kind, for tests to which the kind makes no difference. A test may do to it what it likes.
+A pytest plugin. A test with ``deployment`` runs once per kind, with a healthy deployment; ``any_deployment`` uses
+only the fastest kind, for tests that do not depend on the kind. A test may change its deployment in any way.
 
-``EASYMO_TEST_KINDS`` names the kinds, separated by commas: ``native``, ``containers``, ``embedded``. Without
-it, the first two are used where this machine has them, and the third where it has neither; what is left out is
-said in the summary.
+``EASYMO_TEST_KINDS`` lists the kinds, separated by commas: ``native``, ``containers``, ``embedded``. By default
+the first two are used if this machine has them, and the third if it has neither. The summary lists the kinds left
+out.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ QUICKEST_FIRST = ("native", "embedded", "containers")
 
 RUN_EVERY_SECONDS = 300
 ROOM_SECONDS = 8.0
-"""A test gets at least this long before the next scheduled run, so that the run does not meddle with it."""
+"""Shortest time between the start of a test and the next scheduled run, which would disturb the test."""
 RUN_TAKES_SECONDS = 1.0
 BUILD_SECONDS = 300.0
-"""How long the image of the containers may take to build, where the engine does not have it yet."""
+"""Time limit for building the container image if the engine does not have it."""
 STALE_SECONDS = 240.0
-"""Traffic that ends longer ago than this is seeded anew."""
+"""Older traffic is seeded again."""
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 
 
 class Deployment(LocalDeployment):
-    """A local deployment that knows whether it was changed since it was last put right."""
+    """A local deployment that knows whether it was changed since it was last restored."""
 
     _baseline: tuple[int, int, float]
-    """Next transaction id, size of the log, and time, when it was last put right."""
+    """Next transaction id, log size and time when it was last restored."""
 
     def superuser_execute(self, statement: str, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
         """Run one or more statements as the bootstrap superuser; return the rows of the last."""
@@ -52,10 +52,10 @@ class Deployment(LocalDeployment):
         return _execute(self.owner_url.reveal(), statement, parameters)
 
     def reset(self) -> None:
-        """Bring it back to the healthy state, and remember that it is.
+        """Restore the healthy state, and remember it.
 
-        A database that is rebuilt while its scheduler works in it may meet a deadlock, which the server counts
-        beyond every rebuild: such a count is forgotten, and the tables' counters begin anew with the tables.
+        A rebuild while the scheduler is working may cause a deadlock, and a rebuild does not reset the server's
+        deadlock count. Then all counters are reset and the database is rebuilt once more.
         """
         super().reset()
         if self.superuser_execute(DEADLOCKS) != [(0,)]:
@@ -64,7 +64,7 @@ class Deployment(LocalDeployment):
         self.is_right()
 
     def put_right(self) -> None:
-        """Make sure that it is healthy, freshly seeded, and not about to run its scheduled job."""
+        """Restore the healthy, freshly seeded state if it changed; wait if a scheduled run is about to start."""
         left = RUN_EVERY_SECONDS - time.time() % RUN_EVERY_SECONDS
         if left < ROOM_SECONDS:
             time.sleep(left + RUN_TAKES_SECONDS)
@@ -76,13 +76,13 @@ class Deployment(LocalDeployment):
             os.truncate(self.access.log_file, log_size)
 
     def is_right(self) -> None:
-        """Take its present state for the right one, as it is after the start and after a reset."""
+        """Remember its present state as healthy, after a start or a reset."""
         self._baseline = (self._next_transaction(), self._log_size(), time.monotonic())
 
     def _next_transaction(self) -> int:
-        """The id that the next writing transaction will have; it stands still while nobody writes.
+        """Return the id of the next writing transaction, which does not change while no one writes.
 
-        Zero where the deployment has been broken so far that it does not say.
+        Return 0 if the server cannot be asked, or has settings of ``ALTER SYSTEM``.
         """
         try:
             rows = self.superuser_execute(
@@ -107,7 +107,7 @@ def _execute(url: str, statement: str, parameters: Sequence[Any] | None) -> list
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Settle which kinds are used, once: workers of pytest-xdist inherit it through the environment."""
+    """Choose the kinds once; pytest-xdist workers get them through the environment."""
     if hasattr(config, "workerinput") or LEFT_OUT_VARIABLE in os.environ:
         return
     asked = os.environ.get(KINDS_VARIABLE)
@@ -124,21 +124,21 @@ def pytest_configure(config: pytest.Config) -> None:
         for kind in kinds:
             if kind not in KNOWN:
                 raise pytest.UsageError(
-                    f"{KINDS_VARIABLE}: {kind!r} is no kind of local deployment; expected {', '.join(KNOWN)}"
+                    f"{KINDS_VARIABLE}: {kind!r} is not a kind of local deployment; expected {', '.join(KNOWN)}"
                 )
     os.environ[KINDS_VARIABLE] = ",".join(kinds)
     os.environ[LEFT_OUT_VARIABLE] = "; ".join(f"{kind} ({reason})" for kind, reason in left_out.items())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say loudly which kinds of deployment the tests were not run on."""
+    """Print which kinds of deployment were not tested, and why."""
     if left_out := os.environ.get(LEFT_OUT_VARIABLE):
         terminalreporter.section("local deployments")
         terminalreporter.line(f"NOT TESTED on: {left_out}", yellow=True, bold=True)
 
 
 def kinds_under_test() -> list[str]:
-    """The kinds of deployment that tests run on, as :func:`pytest_configure` settled them."""
+    """Return the kinds of deployment that tests run on, as :func:`pytest_configure` chose them."""
     return os.environ[KINDS_VARIABLE].split(",")
 
 
@@ -150,7 +150,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def running_deployments() -> Iterator[dict[str, Deployment]]:
-    """The deployments of this process by kind, started on demand, stopped at the end."""
+    """Kind → deployment of this process; started on demand, stopped at the end."""
     running: dict[str, Deployment] = {}
     yield running
     for deployment in running.values():
@@ -162,7 +162,7 @@ def _healthy(running: dict[str, Deployment], kind: Any) -> Deployment:
         try:
             running[kind].put_right()
         except (LocalDeploymentError, psycopg.OperationalError):
-            # A test may have ended its server; the tests behind it need another one, not the same error.
+            # A test may have stopped its server; later tests need a new one, not the same error.
             running.pop(kind).stop()
     if kind not in running:
         running[kind] = Deployment.start(kind)
@@ -179,5 +179,5 @@ def deployment(request: pytest.FixtureRequest, running_deployments: dict[str, De
 
 @pytest.fixture
 def any_deployment(running_deployments: dict[str, Deployment]) -> Deployment:
-    """A healthy, freshly seeded deployment of the quickest kind under test."""
+    """A healthy, freshly seeded deployment of the fastest kind under test."""
     return _healthy(running_deployments, min(kinds_under_test(), key=QUICKEST_FIRST.index))

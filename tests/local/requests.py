@@ -1,4 +1,4 @@
-"""Requests to a local deployment's functions, as Meta, the schedule or a stranger would make them."""
+"""Requests to a local deployment's functions, as Meta, the schedule or an attacker would send them."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ TIMEOUT_SECONDS = 10.0
 
 
 def revealed(secret: Secret | None) -> str:
-    """The value of a secret that the deployment is known to give."""
+    """Return the value of a secret that a local deployment always has."""
     assert secret is not None
     return secret.reveal()
 
 
 def call(deployment: Deployment, method: str, path: str, **more: Any) -> httpx.Response:
-    """One request to ``{base}/functions/v1/{path}``, without any proxy."""
+    """Send one request to ``{base}/functions/v1/{path}``, without any proxy."""
     with httpx.Client(trust_env=False, timeout=TIMEOUT_SECONDS) as client:
         return client.request(method, f"{deployment.access.base_url}/functions/v1/{path}", **more)
 
 
 def signature(deployment: Deployment, body: bytes) -> str:
-    """The ``X-Hub-Signature-256`` of a body."""
+    """Return the ``X-Hub-Signature-256`` of a body."""
     return "sha256=" + hmac.digest(revealed(deployment.access.app_secret).encode(), body, "sha256").hex()
 
 
 def message(kind: str = "text") -> dict[str, Any]:
-    """A message with an id of its own; ``unsupported`` is a kind that the application cannot serve."""
+    """Return a message with a new id; the application cannot process the kind ``unsupported``."""
     number = f"wamid.TEST{uuid.uuid4().hex.upper()}"
     sent = {"from": "12025550123", "id": number, "timestamp": "1700000000", "type": kind}
     return sent | ({"text": {"body": "Muraho 🙏"}} if kind == "text" else {})
 
 
 def deliver(deployment: Deployment, *messages: dict[str, Any], to: str = "wa-webhook-core") -> httpx.Response:
-    """Deliver messages to a webhook, rightly signed."""
+    """Deliver messages to a webhook, with a valid signature."""
     value = {"messaging_product": "whatsapp", "messages": list(messages)}
     change = {"id": "1", "changes": [{"field": "messages", "value": value}]}
     body = json.dumps({"object": "whatsapp_business_account", "entry": [change]}).encode()
@@ -48,6 +48,6 @@ def deliver(deployment: Deployment, *messages: dict[str, Any], to: str = "wa-web
 
 
 def run_pass(deployment: Deployment) -> httpx.Response:
-    """Have the dlq-processor run a pass, as the schedule does."""
+    """Let the dlq-processor run a pass, as the schedule does."""
     bearer = {"Authorization": f"Bearer {revealed(deployment.access.service_role_key)}"}
     return call(deployment, "POST", "dlq-processor", headers=bearer, json={})

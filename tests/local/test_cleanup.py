@@ -1,4 +1,4 @@
-"""Nothing of a local deployment outlives it, however it ends: no process, no container, no file."""
+"""However a local deployment ends, no process, container or file of it remains."""
 
 from __future__ import annotations
 
@@ -40,33 +40,33 @@ with LocalDeployment.start(sys.argv[1]) as deployment:
 
 @dataclass
 class Parent:
-    """A process that has brought a deployment up, as pytest does."""
+    """A process that has started a deployment, as pytest does."""
 
     process: subprocess.Popen[str]
     temporary: Path
-    """Its folder for temporary files; nothing else writes there."""
+    """Its folder for temporary files; no other process writes there."""
 
     def facts(self) -> dict[str, str | int]:
-        """What it says of its deployment once that is ready."""
+        """Wait until its deployment is ready; return what the program printed."""
         assert self.process.stdout is not None
         facts: dict[str, str | int] = json.loads(self.process.stdout.readline())
         return facts
 
     def remains(self) -> list[str]:
-        """Processes that its deployment has left, by what they carry, and files."""
+        """Return the deployment's files and its processes, found by their environment or arguments."""
         needle = str(self.temporary).encode()
         found = [f"file {path.name}" for path in self.temporary.iterdir()]
         for entry in Path("/proc").glob("[0-9]*"):
             try:
-                carried = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+                text = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if needle in carried and int(entry.name) != os.getpid():
+            if needle in text and int(entry.name) != os.getpid():
                 found.append(f"process {entry.name} {(entry / 'cmdline').read_bytes()[:80]!r}")
         return found
 
     def left(self) -> list[str]:
-        """What is still there after a while."""
+        """Return what still exists after 15 seconds."""
         deadline = time.monotonic() + GONE_SECONDS
         while (remains := self.remains()) and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -75,7 +75,7 @@ class Parent:
 
 @pytest.fixture
 def temporary() -> Iterator[Path]:
-    """A folder for temporary files that the unprivileged server may pass through."""
+    """A folder for temporary files that the unprivileged server can enter."""
     folder = Path(tempfile.mkdtemp(prefix="cleanup-", dir="/tmp"))
     folder.chmod(0o711)
     yield folder
@@ -87,7 +87,7 @@ BringUp = Callable[[str, str], Parent]
 
 @pytest.fixture
 def bring_up(temporary: Path) -> Iterator[BringUp]:
-    """Starts a parent with a deployment of a kind, which then returns, fails or waits."""
+    """Starts a parent with a deployment of a kind; the parent then returns, fails or waits."""
     parents: list[Parent] = []
 
     def bringing_up(kind: str, then: str) -> Parent:
@@ -110,7 +110,7 @@ def bring_up(temporary: Path) -> Iterator[BringUp]:
 
 
 def containers_of(directory: str) -> list[str]:
-    """Ids of the containers that belong to the deployment of that directory; none without an engine."""
+    """Return the ids of the containers that belong to the deployment in that directory."""
     found = subprocess.run(
         ["docker", "ps", "-aq", "--filter", f"label={janitor.LABEL}={Path(directory).name}"],
         capture_output=True,
@@ -121,8 +121,8 @@ def containers_of(directory: str) -> list[str]:
     return found.stdout.split()
 
 
-def assert_something_is_there(parent: Parent, kind: str, directory: str | int) -> None:
-    """What the other assertions look for is found while the deployment lives."""
+def assert_remains_are_found(parent: Parent, kind: str, directory: str | int) -> None:
+    """Assert that ``remains`` finds a running deployment, so that its empty result later has a meaning."""
     remains = " ".join(parent.remains())
     assert "process" in remains
     assert "file" in remains
@@ -145,28 +145,28 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.parametrize(("ending", "status"), [("return", 0), ("fail", 1)])
-def test_nothing_is_left_when_the_parent_ends_by_itself(
-    bring_up: BringUp, kind: str, ending: str, status: int
-) -> None:
+def test_parent_that_ends_leaves_nothing(bring_up: BringUp, kind: str, ending: str, status: int) -> None:
+    """Whether the parent returns or raises, ``stop()`` returns only when everything is removed."""
     parent = bring_up(kind, ending)
     directory = parent.facts()["directory"]
     assert parent.process.wait(READY_SECONDS) == status
-    assert parent.remains() == [], "stop() returned before everything was gone"
+    assert parent.remains() == [], "stop() returned before everything was removed"
     assert_nothing_is_left(parent, kind, directory)
 
 
 @pytest.mark.parametrize("fatal", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda fatal: fatal.name)
-def test_nothing_is_left_when_the_parent_is_ended(bring_up: BringUp, kind: str, fatal: signal.Signals) -> None:
-    """The signal goes to the parent's whole process group, as a terminal's Ctrl-C does."""
+def test_killed_parent_leaves_nothing(bring_up: BringUp, kind: str, fatal: signal.Signals) -> None:
+    """The signal goes to the parent's whole process group, as with Ctrl-C in a terminal."""
     parent = bring_up(kind, "wait")
     directory = parent.facts()["directory"]
-    assert_something_is_there(parent, kind, directory)
+    assert_remains_are_found(parent, kind, directory)
     os.killpg(parent.process.pid, fatal)
     parent.process.wait(READY_SECONDS)
     assert_nothing_is_left(parent, kind, directory)
 
 
-def test_nothing_is_left_when_the_supervisor_is_killed(bring_up: BringUp, kind: str) -> None:
+def test_killed_supervisor_leaves_nothing(bring_up: BringUp, kind: str) -> None:
+    """The janitor removes everything even while the parent still runs."""
     parent = bring_up(kind, "wait")
     facts = parent.facts()
     os.kill(int(facts["supervisor"]), signal.SIGKILL)
@@ -179,9 +179,8 @@ def test_nothing_is_left_when_the_supervisor_is_killed(bring_up: BringUp, kind: 
 
 
 @pytest.mark.parametrize("after", [0.3, 0.6, 1.0])
-def test_nothing_is_left_when_the_parent_is_killed_during_the_start(
-    bring_up: BringUp, kind: str, after: float
-) -> None:
+def test_parent_killed_during_start_leaves_nothing(bring_up: BringUp, kind: str, after: float) -> None:
+    """The parent is killed 0.3 to 1 s after the deployment's directory appears."""
     parent = bring_up(kind, "wait")
     deadline = time.monotonic() + READY_SECONDS
     while not (directories := list(parent.temporary.iterdir())) and time.monotonic() < deadline:

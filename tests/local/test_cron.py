@@ -1,4 +1,4 @@
-"""pg_cron as the deployment has it: the real one and the stand-in answer alike, and both run their jobs."""
+"""The real pg_cron and the stand-in accept, refuse and run the same jobs."""
 
 from __future__ import annotations
 
@@ -57,13 +57,15 @@ ERRORS = {
 }
 
 
-def test_schedules_are_taken(deployment: Deployment) -> None:
+def test_valid_schedules_are_accepted(deployment: Deployment) -> None:
+    """Also odd ones: ``5-1 * * * *`` is accepted, and never due."""
     for schedule in SCHEDULED:
         rows = deployment.owner_execute("SELECT cron.schedule(%s, 'SELECT 1')", [schedule])
         assert rows[0][0] > 2, schedule
 
 
-def test_schedules_are_refused(deployment: Deployment) -> None:
+def test_invalid_schedules_are_refused(deployment: Deployment) -> None:
+    """With pg_cron's SQLSTATE and message."""
     for schedule in REFUSED:
         with pytest.raises(psycopg.Error) as refusal:
             deployment.owner_execute("SELECT cron.schedule(%s, 'SELECT 1')", [schedule])
@@ -72,13 +74,15 @@ def test_schedules_are_refused(deployment: Deployment) -> None:
 
 
 def test_errors_are_those_of_pg_cron(deployment: Deployment) -> None:
+    """SQLSTATE and message of each error; the real pg_cron is tested with the same table."""
     for statement, expected in ERRORS.items():
         with pytest.raises(psycopg.Error) as refusal:
             deployment.owner_execute(statement)
         assert (refusal.value.diag.sqlstate, refusal.value.diag.message_primary) == expected, statement
 
 
-def test_job_of_one_name_is_one_job_per_user(deployment: Deployment) -> None:
+def test_job_name_is_unique_per_user(deployment: Deployment) -> None:
+    """Scheduling a name again updates the user's job; another user gets a separate job."""
     first = deployment.owner_execute("SELECT cron.schedule('x', '* * * * *', 'SELECT 1')")
     again = deployment.owner_execute("SELECT cron.schedule('x', '*/2 * * * *', 'SELECT 2')")
     other = deployment.superuser_execute("SELECT cron.schedule('x', '* * * * *', 'SELECT 3')")
@@ -90,8 +94,8 @@ def test_job_of_one_name_is_one_job_per_user(deployment: Deployment) -> None:
     assert deployment.owner_execute("SELECT cron.unschedule('x')") == [(True,)]
 
 
-def test_row_security_shows_a_role_its_own_jobs_only(deployment: Deployment) -> None:
-    """Without BYPASSRLS the verifier is shown no jobs where there are jobs, and no error."""
+def test_row_security_shows_only_own_jobs(deployment: Deployment) -> None:
+    """Without BYPASSRLS the verifier sees no jobs and gets no error, although jobs exist."""
     deployment.superuser_execute("ALTER ROLE easymo_verifier NOBYPASSRLS")
     assert deployment.access.database is not None
     with psycopg.connect(deployment.access.database.text.reveal(), connect_timeout=5) as connection:
@@ -111,20 +115,21 @@ def at(text: str) -> datetime:
         ("0 0 1 * *", "2026-03-01T00:00", True),
         ("0 0 1 * *", "2026-03-02T00:00", False),
         ("@hourly", "2026-03-02T07:00", True),
-        ("0 0 13 * 5", "2026-03-06T00:00", True),  # a Friday: either of the two fields is enough
+        ("0 0 13 * 5", "2026-03-06T00:00", True),  # a Friday: one of the two day fields is enough
         ("0 0 13 * 5", "2026-03-13T00:00", True),
         ("0 0 13 * 5", "2026-03-12T00:00", False),
-        ("* * * * * *", "2026-03-01T12:06", True),  # pg_cron overlooks what follows the fifth field
-        ("5-1 * * * *", "2026-03-01T12:03", False),  # taken, and never due
+        ("* * * * * *", "2026-03-01T12:06", True),  # pg_cron ignores fields after the fifth
+        ("5-1 * * * *", "2026-03-01T12:03", False),  # accepted, and never due
         ("nonsense", "2026-03-01T12:03", False),
     ],
 )
-def test_stand_in_knows_what_is_due(schedule: str, minute: str, due: bool) -> None:
+def test_stand_in_decides_what_is_due(schedule: str, minute: str, due: bool) -> None:
+    """``is_due`` for words, steps, both day fields and invalid schedules."""
     assert is_due(schedule, at(minute)) is due
 
 
-def test_stand_in_runs_a_job_as_its_user_and_logs_the_run(any_deployment: Deployment) -> None:
-    """A minute of the stand-in takes milliseconds: it is told which minute it is."""
+def test_stand_in_runs_and_records_jobs(any_deployment: Deployment) -> None:
+    """Each job runs as its user, and its run is recorded. The test passes the minute, so it need not wait."""
     any_deployment.superuser_execute("DELETE FROM cron.job; DELETE FROM cron.job_run_details")
     good, bad, later = (
         any_deployment.owner_execute("SELECT cron.schedule(%s, %s, %s)", job)[0][0]
@@ -163,6 +168,7 @@ def test_stand_in_runs_a_job_as_its_user_and_logs_the_run(any_deployment: Deploy
     not os.environ.get("EASYMO_TEST_WAITS"), reason="waits up to a minute: set EASYMO_TEST_WAITS=1"
 )
 def test_scheduler_runs_a_job_at_the_full_minute(deployment: Deployment) -> None:
+    """Within 2 s of the full minute, and as the user who scheduled it."""
     number = deployment.owner_execute(
         "SELECT cron.schedule('every-minute', '* * * * *', 'SELECT process_dlq_entries()')"
     )[0][0]

@@ -1,4 +1,4 @@
-"""The tests' own plugin: a deployment is put right when something has changed, and only then."""
+"""The tests' own plugin resets a deployment when something has changed, and only then."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def resets(any_deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Grows by one with every reset of the deployment."""
+    """A list that gets one item for every reset of the deployment."""
     seen: list[str] = []
     reset = Deployment.reset
 
@@ -30,7 +30,8 @@ def resets(any_deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> list[
     return seen
 
 
-def test_reading_asks_for_no_reset(any_deployment: Deployment, resets: list[str]) -> None:
+def test_reading_causes_no_reset(any_deployment: Deployment, resets: list[str]) -> None:
+    """A query and a health request change nothing."""
     any_deployment.owner_execute("SELECT count(*) FROM public.wa_events")
     call(any_deployment, "GET", "dlq-processor/health")
     any_deployment.put_right()
@@ -47,22 +48,25 @@ def test_reading_asks_for_no_reset(any_deployment: Deployment, resets: list[str]
         "DROP EXTENSION pg_cron CASCADE",
     ],
 )
-def test_change_asks_for_one_reset(any_deployment: Deployment, resets: list[str], change: str) -> None:
+def test_change_causes_one_reset(any_deployment: Deployment, resets: list[str], change: str) -> None:
+    """A change of rows, privileges, roles, server settings or extensions is noticed."""
     any_deployment.superuser_execute(change)
     any_deployment.put_right()
     assert resets == ["reset"]
-    if time.time() % 300 < 240:  # no scheduled run comes in between
+    if time.time() % 300 < 240:  # no scheduled run can change something in between
         any_deployment.put_right()
         assert resets == ["reset"]
 
 
-def test_message_asks_for_a_reset(any_deployment: Deployment, resets: list[str]) -> None:
+def test_message_causes_one_reset(any_deployment: Deployment, resets: list[str]) -> None:
+    """A message that the functions record is a change too."""
     deliver(any_deployment, message())
     any_deployment.put_right()
     assert resets == ["reset"]
 
 
-def test_log_alone_is_cut_back(any_deployment: Deployment, resets: list[str]) -> None:
+def test_longer_log_is_truncated_without_a_reset(any_deployment: Deployment, resets: list[str]) -> None:
+    """Later lines are appended without a hole."""
     assert any_deployment.access.log_file is not None
     log = Path(any_deployment.access.log_file)
     before = log.read_bytes()
@@ -71,7 +75,7 @@ def test_log_alone_is_cut_back(any_deployment: Deployment, resets: list[str]) ->
     any_deployment.put_right()
     assert log.read_bytes() == before
     call(any_deployment, "POST", "wa-webhook")
-    assert log.read_bytes().startswith(before), "the log has a hole after it was cut back"
+    assert log.read_bytes().startswith(before), "the log has a hole after it was truncated"
     assert resets == []
 
 
@@ -88,12 +92,14 @@ def collect(kinds: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_unknown_kind_is_a_usage_error() -> None:
+    """The message names the variable, the value and the valid kinds."""
     done = collect("nativ")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "EASYMO_TEST_KINDS: 'nativ' is no kind of local deployment; expected" in done.stderr
+    assert "EASYMO_TEST_KINDS: 'nativ' is not a kind of local deployment; expected" in done.stderr
 
 
-def test_kinds_that_are_left_out_are_named_in_the_summary() -> None:
+def test_summary_names_untested_kinds() -> None:
+    """Each with the reason; here no container engine responds."""
     environ = environment(DOCKER_HOST="unix:///nowhere/docker.sock")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "tests/local/test_deployments.py", "-q", "-k", "reading"],
@@ -106,4 +112,4 @@ def test_kinds_that_are_left_out_are_named_in_the_summary() -> None:
     )
     assert done.returncode == 0
     assert "NOT TESTED on: " in done.stdout
-    assert "containers (no container engine answers at /nowhere/docker.sock)" in done.stdout
+    assert "containers (no container engine responds at /nowhere/docker.sock)" in done.stdout

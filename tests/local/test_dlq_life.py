@@ -1,4 +1,4 @@
-"""The life of a dead letter, on the real chain: queued, retried by the contract's back-off, served or given up."""
+"""A dead letter on the real chain: queued, retried with the contract's back-off, then reprocessed or failed."""
 
 from __future__ import annotations
 
@@ -31,28 +31,30 @@ NEWEST_COMPLETED = """
 
 
 def letter_of(deployment: Deployment, sent: dict[str, Any]) -> tuple[Any, ...]:
+    """Return status, retries, back-off, error type and status code of a message's dead letter."""
     (row,) = deployment.owner_execute(LETTER, [sent["id"]])
     return row
 
 
 def make_due(deployment: Deployment) -> None:
-    """Let the waiting time of every pending letter be over."""
+    """Set every pending letter to be due now."""
     deployment.owner_execute("UPDATE public.webhook_dlq SET next_retry_at = now() WHERE status = 'pending'")
 
 
-def open_breaker(deployment: Deployment, state: str) -> None:
+def set_breaker(deployment: Deployment, state: str) -> None:
+    """Set the state of the breaker ``whatsapp-api``."""
     deployment.owner_execute(
         "INSERT INTO public.circuit_breaker_events (service, state) VALUES ('whatsapp-api', %s)", [state]
     )
 
 
-def test_schedule_reaches_the_processor_and_its_log(deployment: Deployment) -> None:
-    """process_dlq_entries() → net.http_post → dlq-processor → completed row, and the answer in between."""
+def test_schedule_reaches_processor_and_log(deployment: Deployment) -> None:
+    """process_dlq_entries() → net.http_post → dlq-processor → row ``completed`` and HTTP response."""
     before = deployment.owner_execute(NEWEST_COMPLETED)[0][0]
     deployment.owner_execute("SELECT public.process_dlq_entries()")
     deadline = time.monotonic() + CHAIN_SECONDS
     while deployment.owner_execute(NEWEST_COMPLETED)[0][0] == before:
-        assert time.monotonic() < deadline, "no completed pass came of the schedule's function"
+        assert time.monotonic() < deadline, "process_dlq_entries() led to no completed pass"
         time.sleep(0.02)
     rows = deployment.owner_execute(
         "SELECT status FROM public.dlq_processing_log WHERE id > %s ORDER BY id", [before]
@@ -62,18 +64,20 @@ def test_schedule_reaches_the_processor_and_its_log(deployment: Deployment) -> N
         "SELECT 1 FROM net._http_response WHERE created > now() - interval '10 s' AND status_code = 200"
         " AND content::jsonb ->> 'success' = 'true'"
     ):
-        assert time.monotonic() < deadline, "the answer of the pass was not written down"
+        assert time.monotonic() < deadline, "the response of the pass was not recorded"
         time.sleep(0.02)
 
 
-def test_nothing_is_sent_where_the_schedules_transaction_is_rolled_back(any_deployment: Deployment) -> None:
+def test_rolled_back_schedule_sends_nothing(any_deployment: Deployment) -> None:
+    """Requests are sent after commit only, as with pg_net."""
     before = any_deployment.owner_execute(NEWEST_COMPLETED)
     any_deployment.owner_execute("BEGIN; SELECT public.process_dlq_entries(); ROLLBACK")
     assert any_deployment.superuser_execute("SELECT count(*) FROM net.http_request_queue") == [(0,)]
     assert any_deployment.owner_execute(NEWEST_COMPLETED) == before
 
 
-def test_message_that_fails_is_queued_due_at_once_and_marked_unserved(deployment: Deployment) -> None:
+def test_failed_message_is_queued_and_due_at_once(deployment: Deployment) -> None:
+    """Its row is marked as not processed, and its event as failed."""
     sent = message("unsupported")
     assert deliver(deployment, sent).status_code == 200
     assert letter_of(deployment, sent) == ("pending", 0, None, "UnsupportedMessage", 422)
@@ -87,7 +91,8 @@ def test_message_that_fails_is_queued_due_at_once_and_marked_unserved(deployment
     assert rows == [(True, "wa-webhook-core", False, "failed")]
 
 
-def test_letter_that_keeps_failing_waits_longer_each_time_and_then_has_failed(deployment: Deployment) -> None:
+def test_retries_back_off_and_then_fail(deployment: Deployment) -> None:
+    """Five back-offs: 5 min, 15 min, 1 h, 4 h, 12 h; after the sixth failure the letter is ``failed``."""
     deployment.owner_execute("DELETE FROM public.webhook_dlq")
     sent = message("unsupported")
     deliver(deployment, sent)
@@ -95,20 +100,21 @@ def test_letter_that_keeps_failing_waits_longer_each_time_and_then_has_failed(de
         make_due(deployment)
         assert run_pass(deployment).json() == {"success": True, "processed": 1, "failed": 1}
         assert letter_of(deployment, sent)[:3] == ("pending", retry, wait)
-        assert run_pass(deployment).json()["processed"] == 0, "it was taken before its time"
+        assert run_pass(deployment).json()["processed"] == 0, "it was retried before it was due"
     make_due(deployment)
     run_pass(deployment)
     assert letter_of(deployment, sent)[:3] == ("failed", 5, None)
 
 
-def test_letter_is_served_once_its_cause_is_gone(deployment: Deployment) -> None:
-    open_breaker(deployment, "OPEN")
+def test_letter_is_reprocessed_after_the_breaker_closes(deployment: Deployment) -> None:
+    """Its message and its event become processed too."""
+    set_breaker(deployment, "OPEN")
     sent = message()
     deliver(deployment, sent)
     assert letter_of(deployment, sent) == ("pending", 0, None, "CircuitBreakerOpen", 503)
     run_pass(deployment)
     assert letter_of(deployment, sent)[:3] == ("pending", 1, BACK_OFF[0])
-    open_breaker(deployment, "CLOSED")
+    set_breaker(deployment, "CLOSED")
     make_due(deployment)
     run_pass(deployment)
     assert letter_of(deployment, sent)[:3] == ("reprocessed", 1, None)
@@ -120,7 +126,8 @@ def test_letter_is_served_once_its_cause_is_gone(deployment: Deployment) -> None
     assert rows == [(True, "processed")]
 
 
-def test_pass_that_cannot_read_its_letters_says_so_in_the_log(any_deployment: Deployment) -> None:
+def test_failed_pass_is_logged(any_deployment: Deployment) -> None:
+    """A pass without the privilege to read its letters adds a row ``failed`` with the error's type."""
     any_deployment.owner_execute("REVOKE ALL ON public.webhook_dlq FROM service_role")
     assert run_pass(any_deployment).status_code == 500
     rows = any_deployment.owner_execute(
@@ -130,7 +137,8 @@ def test_pass_that_cannot_read_its_letters_says_so_in_the_log(any_deployment: De
 
 
 @pytest.mark.parametrize("path", ["dlq-processor", "dlq-processor/health"])
-def test_looking_at_the_processor_runs_no_pass(any_deployment: Deployment, path: str) -> None:
+def test_get_starts_no_pass(any_deployment: Deployment, path: str) -> None:
+    """Neither a GET of the processor nor one of its health route."""
     make_due(any_deployment)
     before = any_deployment.owner_execute(NEWEST_COMPLETED)
     call(any_deployment, "GET", path)

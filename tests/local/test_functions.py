@@ -1,4 +1,4 @@
-"""The local functions do what the contract says: health, handshake, signature, record, who may run a pass."""
+"""The local functions follow the contract: health, handshake, signature, recording, and who may start a pass."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ TRACES = """
 
 
 @pytest.mark.parametrize("name", [*WEBHOOKS, "dlq-processor"])
-def test_health(deployment: Deployment, name: str) -> None:
+def test_health_reports_and_writes_nothing(deployment: Deployment, name: str) -> None:
+    """Each function reports itself; wa-webhook-core adds its breakers, dlq-processor its counts."""
     traces = deployment.owner_execute(TRACES)
     response = call(deployment, "GET", f"{name}/health")
     assert response.status_code == 200
@@ -31,7 +32,8 @@ def test_health(deployment: Deployment, name: str) -> None:
     assert deployment.owner_execute(TRACES) == traces
 
 
-def test_health_names_the_state_of_each_breaker(any_deployment: Deployment) -> None:
+def test_health_reports_the_state_of_each_breaker(any_deployment: Deployment) -> None:
+    """The last recorded state of each service."""
     any_deployment.owner_execute(
         "INSERT INTO public.circuit_breaker_events (service, state) VALUES ('whatsapp-api', 'OPEN')"
     )
@@ -39,13 +41,15 @@ def test_health_names_the_state_of_each_breaker(any_deployment: Deployment) -> N
     assert report["circuitBreakers"] == {"mobile-money": {"state": "CLOSED"}, "whatsapp-api": {"state": "OPEN"}}
 
 
-def test_health_without_the_optional_table_of_breakers(any_deployment: Deployment) -> None:
+def test_health_without_the_breaker_table(any_deployment: Deployment) -> None:
+    """The table is optional; without it the breaker counts as closed."""
     any_deployment.owner_execute("DROP TABLE public.circuit_breaker_events")
     report = call(any_deployment, "GET", "wa-webhook-core/health").json()
     assert report["circuitBreakers"] == {"whatsapp-api": {"state": "CLOSED"}}
 
 
-def test_health_is_unhealthy_where_the_database_refuses(any_deployment: Deployment) -> None:
+def test_health_is_503_without_the_database(any_deployment: Deployment) -> None:
+    """When the functions' role cannot log in; the log has an error too."""
     any_deployment.superuser_execute("ALTER ROLE authenticator NOLOGIN")
     response = call(any_deployment, "GET", "dlq-processor/health")
     assert response.status_code == 503
@@ -55,6 +59,7 @@ def test_health_is_unhealthy_where_the_database_refuses(any_deployment: Deployme
 
 @pytest.mark.parametrize("name", WEBHOOKS)
 def test_handshake_echoes_the_challenge(any_deployment: Deployment, name: str) -> None:
+    """Unchanged, with characters that HTML and URLs escape."""
     token = revealed(any_deployment.access.verify_token)
     query = {"hub.mode": "subscribe", "hub.verify_token": token, "hub.challenge": "a<b> 1"}
     response = call(any_deployment, "GET", name, params=query)
@@ -70,7 +75,8 @@ def test_handshake_echoes_the_challenge(any_deployment: Deployment, name: str) -
         {},
     ],
 )
-def test_handshake_refuses_a_wrong_or_missing_token(any_deployment: Deployment, query: dict[str, str]) -> None:
+def test_handshake_refuses_wrong_or_missing_token(any_deployment: Deployment, query: dict[str, str]) -> None:
+    """With 403, for an empty query too."""
     assert call(any_deployment, "GET", "wa-webhook", params=query).status_code == 403
 
 
@@ -78,24 +84,25 @@ BODY = b'{"object":"whatsapp_business_account","entry":[]}'
 
 
 def forgeries(deployment: Deployment) -> dict[str, tuple[bytes, list[tuple[str, str]]]]:
-    """Requests that somebody without the app secret can make."""
-    right = signature(deployment, BODY)
+    """Requests that can be made without the app secret: name → body and headers."""
+    valid = signature(deployment, BODY)
     name = "X-Hub-Signature-256"
     return {
         "none": (BODY, []),
         "empty": (BODY, [(name, "")]),
         "garbage": (BODY, [(name, "sha256=zz")]),
-        "without its algorithm": (BODY, [(name, right.removeprefix("sha256="))]),
-        "truncated": (BODY, [(name, right[:-1])]),
-        "of another body": (BODY + b" ", [(name, right)]),
-        "twice": (BODY, [(name, right), (name, "sha256=00")]),
-        "on a body that is no JSON": (b"{", [(name, "sha256=00")]),
-        "from inside, as it claims": (BODY, [("x-wa-internal-forward", "true")]),
+        "without its algorithm": (BODY, [(name, valid.removeprefix("sha256="))]),
+        "truncated": (BODY, [(name, valid[:-1])]),
+        "of another body": (BODY + b" ", [(name, valid)]),
+        "twice": (BODY, [(name, valid), (name, "sha256=00")]),
+        "on a body that is not JSON": (b"{", [(name, "sha256=00")]),
+        "claiming to be internal": (BODY, [("x-wa-internal-forward", "true")]),
     }
 
 
 @pytest.mark.parametrize("name", WEBHOOKS)
-def test_forgeries_get_401_from_the_function_and_leave_no_trace(any_deployment: Deployment, name: str) -> None:
+def test_forgeries_get_401_and_leave_no_trace(any_deployment: Deployment, name: str) -> None:
+    """The function itself refuses them, not the gateway; no table gets a row."""
     traces = any_deployment.owner_execute(TRACES)
     for forgery, (body, headers) in forgeries(any_deployment).items():
         response = call(any_deployment, "POST", name, content=body, headers=headers)
@@ -109,25 +116,29 @@ def test_forgeries_get_401_from_the_function_and_leave_no_trace(any_deployment: 
 @pytest.mark.parametrize(
     "body", [BODY, b'{"entry":[],"note":"\\u00e4\\ud83d\\ude4f"}', '{ "entry" : [], "note":"ä🙏"}'.encode()]
 )
-def test_right_signature_over_the_raw_body_is_accepted(any_deployment: Deployment, name: str, body: bytes) -> None:
+def test_signature_of_the_raw_body_is_accepted(any_deployment: Deployment, name: str, body: bytes) -> None:
+    """Also with escapes or spaces that a JSON serializer would change."""
     headers = {"X-Hub-Signature-256": signature(any_deployment, body)}
     assert call(any_deployment, "POST", name, content=body, headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"\xff", b"[" * 100_000], ids=["cut", "empty", "no text", "deep"])
-def test_signed_body_that_is_no_json_is_refused_as_such(any_deployment: Deployment, body: bytes) -> None:
+def test_signed_body_that_is_not_json_gets_400(any_deployment: Deployment, body: bytes) -> None:
+    """Cut off, empty, not UTF-8, or nested too deeply."""
     headers = {"X-Hub-Signature-256": signature(any_deployment, body)}
     assert call(any_deployment, "POST", "wa-webhook", content=body, headers=headers).status_code == 400
 
 
 @pytest.mark.parametrize("body", [b"1", b"[]", b'{"entry":1}', b'{"entry":[1,{"changes":[{"value":null}]}]}'])
-def test_signed_body_of_another_shape_holds_no_messages(any_deployment: Deployment, body: bytes) -> None:
+def test_signed_json_of_another_structure_is_accepted(any_deployment: Deployment, body: bytes) -> None:
+    """It contains no messages."""
     headers = {"X-Hub-Signature-256": signature(any_deployment, body)}
     response = call(any_deployment, "POST", "wa-webhook", content=body, headers=headers)
     assert response.json() == {"success": True, "messages": 0}
 
 
-def test_message_is_recorded_once_in_each_table(deployment: Deployment) -> None:
+def test_message_delivered_twice_is_recorded_once(deployment: Deployment) -> None:
+    """One row in each table."""
     sent = message()
     for _ in range(2):
         assert deliver(deployment, sent).status_code == 200
@@ -141,7 +152,8 @@ def test_message_is_recorded_once_in_each_table(deployment: Deployment) -> None:
     assert rows == [(True, True, "processed", "inbound", "Muraho 🙏")]
 
 
-def test_message_that_cannot_be_recorded_is_a_500_and_an_error_in_the_log(any_deployment: Deployment) -> None:
+def test_message_that_cannot_be_recorded_gets_500(any_deployment: Deployment) -> None:
+    """The log has an error with the exception's type."""
     any_deployment.owner_execute("DROP TABLE public.whatsapp_messages")
     assert deliver(any_deployment, message()).status_code == 500
     line = last_line(any_deployment)
@@ -149,35 +161,41 @@ def test_message_that_cannot_be_recorded_is_a_500_and_an_error_in_the_log(any_de
 
 
 @pytest.mark.parametrize("bearer", [None, "", "Bearer wrong", "Basic x"])
-def test_pass_is_refused_without_the_service_role_key(any_deployment: Deployment, bearer: str | None) -> None:
+def test_pass_is_refused_without_the_service_key(any_deployment: Deployment, bearer: str | None) -> None:
+    """With 401, and nothing is written."""
     traces = any_deployment.owner_execute(TRACES)
     headers = {} if bearer is None else {"Authorization": bearer}
     assert call(any_deployment, "POST", "dlq-processor", headers=headers).status_code == 401
     assert any_deployment.owner_execute(TRACES) == traces
 
 
-def test_pass_runs_with_the_service_role_key(deployment: Deployment) -> None:
+def test_pass_runs_with_the_service_key(deployment: Deployment) -> None:
+    """The seeded letters are not due, so it processes 0 entries."""
     response = run_pass(deployment)
     assert (response.status_code, response.json()) == (200, {"success": True, "processed": 0, "failed": 0})
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "nobody"), ("GET", "nobody/health"), ("GET", "../../x")])
-def test_unknown_function_is_the_gateways_404(any_deployment: Deployment, method: str, path: str) -> None:
+def test_unknown_function_gets_the_gateways_404(any_deployment: Deployment, method: str, path: str) -> None:
+    """Without the header that shows that a function ran."""
     response = call(any_deployment, method, path)
     assert response.status_code == 404
     assert "x-deno-execution-id" not in response.headers
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-def test_other_methods_are_refused(any_deployment: Deployment, method: str) -> None:
+def test_other_methods_get_405(any_deployment: Deployment, method: str) -> None:
+    """Webhooks accept GET and POST only."""
     assert call(any_deployment, method, "wa-webhook").status_code == 405
 
 
-def test_payload_larger_than_meta_sends_is_refused(any_deployment: Deployment) -> None:
+def test_payload_over_3_mib_gets_413(any_deployment: Deployment) -> None:
+    """Meta sends at most 3 MiB."""
     assert call(any_deployment, "POST", "wa-webhook", content=b" " * (3 * 1024 * 1024 + 1)).status_code == 413
 
 
 def last_line(deployment: Deployment) -> dict[str, object]:
+    """Return the last line of the functions' log."""
     assert deployment.access.log_file is not None
     line: dict[str, object] = json.loads(Path(deployment.access.log_file).read_text().splitlines()[-1])
     return line

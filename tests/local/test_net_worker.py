@@ -1,4 +1,4 @@
-"""The stand-in for pg_net sends what was queued, and writes down what came of it as pg_net does."""
+"""The stand-in for pg_net sends queued requests, and records their responses as pg_net does."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from fixtures.local.net_worker import send
 from tests.deployments import Deployment
 
 
-def answer_to(deployment: Deployment, url: str, timeout_milliseconds: int = 5000) -> tuple[object, ...]:
-    """Queue a request, and wait for the row of its answer."""
+def response_of(deployment: Deployment, url: str, timeout_milliseconds: int = 5000) -> tuple[object, ...]:
+    """Queue a request, and wait for the row of its response."""
     ((number,),) = deployment.owner_execute(
         "SELECT net.http_post(%s, timeout_milliseconds := %s)", [url, timeout_milliseconds]
     )
@@ -26,33 +26,38 @@ def answer_to(deployment: Deployment, url: str, timeout_milliseconds: int = 5000
         )
         if rows:
             return rows[0]
-        assert time.monotonic() < deadline, "no answer was written down"
+        assert time.monotonic() < deadline, "no response was recorded"
         time.sleep(0.01)
 
 
 @pytest.fixture
 def deaf() -> Iterator[str]:
-    """The address of a server that takes connections and never answers."""
+    """The address of a server that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
 
 
-def test_answer_of_a_function_is_written_down(deployment: Deployment) -> None:
+def test_response_of_a_function_is_recorded(deployment: Deployment) -> None:
+    """Status and content type; here a 401, because the request has no key."""
     url = f"{deployment.access.base_url}/functions/v1/dlq-processor"
-    assert answer_to(deployment, url) == (401, False, None, "application/json")
+    assert response_of(deployment, url) == (401, False, None, "application/json")
 
 
-def test_timeout_is_written_down_as_pg_net_does(any_deployment: Deployment, deaf: str) -> None:
-    status, timed_out, reason, _ = answer_to(any_deployment, deaf, timeout_milliseconds=100)
+def test_timeout_is_recorded(any_deployment: Deployment, deaf: str) -> None:
+    """With ``timed_out`` and pg_net's text."""
+    status, timed_out, reason, _ = response_of(any_deployment, deaf, timeout_milliseconds=100)
     assert (status, timed_out) == (None, True)
     assert str(reason).startswith("Timeout of 100 ms reached. Total time: ")
 
 
-def test_refused_connection_is_written_down(any_deployment: Deployment) -> None:
-    assert answer_to(any_deployment, "http://127.0.0.1:1/") == (None, False, "Couldn't connect to server", None)
+def test_refused_connection_is_recorded(any_deployment: Deployment) -> None:
+    """With pg_net's text."""
+    response = response_of(any_deployment, "http://127.0.0.1:1/")
+    assert response == (None, False, "Couldn't connect to server", None)
 
 
-def test_answer_that_breaks_off_is_written_down() -> None:
+def test_connection_closed_without_response_is_recorded() -> None:
+    """Like a refused connection."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def hang_up() -> None:
@@ -69,7 +74,8 @@ def test_answer_that_breaks_off_is_written_down() -> None:
 
 
 @pytest.mark.parametrize("url", ["https://project.supabase.co/functions/v1/x", "http://10.0.0.1/", "nonsense"])
-def test_nothing_leaves_this_machine(url: str) -> None:
+def test_no_request_leaves_this_machine(url: str) -> None:
+    """Other hosts than loopback are recorded as unresolvable, without a name lookup."""
     began = time.monotonic()
     assert send((1, "POST", url, None, b"{}", 5000)) == (
         1, None, None, None, None, False, "Couldn't resolve host name",
@@ -77,7 +83,8 @@ def test_nothing_leaves_this_machine(url: str) -> None:
     assert time.monotonic() - began < 0.5
 
 
-def test_redirect_is_an_answer_and_is_not_followed() -> None:
+def test_redirect_is_recorded_and_not_followed() -> None:
+    """A redirect could lead to another machine."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def redirect() -> None:
@@ -93,10 +100,11 @@ def test_redirect_is_an_answer_and_is_not_followed() -> None:
     assert row[1] == 302
 
 
-def test_worker_survives_the_loss_of_its_connection_and_of_its_tables(deployment: Deployment) -> None:
+def test_worker_survives_lost_connection_and_tables(deployment: Deployment) -> None:
+    """After a reset it sends requests again."""
     deployment.superuser_execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pg_net worker'"
     )
     deployment.superuser_execute("DROP SCHEMA net CASCADE")
     deployment.reset()
-    assert answer_to(deployment, f"{deployment.access.base_url}/functions/v1/dlq-processor")[0] == 401
+    assert response_of(deployment, f"{deployment.access.base_url}/functions/v1/dlq-processor")[0] == 401

@@ -1,4 +1,4 @@
-"""A reset undoes whatever a test, or a person who tries something, has done to the deployment."""
+"""A reset restores the healthy state, whatever was changed in the deployment."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ DESTRUCTION = {
     "a table is gone": "DROP TABLE public.webhook_dlq CASCADE",
     "a column is gone": "ALTER TABLE public.processed_webhook_messages DROP COLUMN processed",
     "a table has moved": "CREATE SCHEMA elsewhere; ALTER TABLE public.dlq_processing_log SET SCHEMA elsewhere",
-    "a table has become a view": "ALTER TABLE public.wa_events RENAME TO old;"
+    "a table became a view": "ALTER TABLE public.wa_events RENAME TO old;"
     " CREATE VIEW public.wa_events AS SELECT 1 AS one",
     "privileges are revoked": "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM easymo_verifier, service_role;"
     " REVOKE USAGE ON SCHEMA cron FROM easymo_verifier",
     "a membership is revoked": "REVOKE pg_monitor FROM easymo_verifier",
     "the verifier sees no rows": "ALTER ROLE easymo_verifier NOBYPASSRLS",
     "row security is off": "ALTER TABLE public.webhook_dlq DISABLE ROW LEVEL SECURITY",
-    "the public may read": "CREATE POLICY all_rows ON public.webhook_dlq TO anon USING (true)",
+    "anon can read": "CREATE POLICY all_rows ON public.webhook_dlq TO anon USING (true)",
     "the jobs are gone": "DELETE FROM cron.job",
     "a job is scheduled twice": "SELECT cron.schedule('process-dlq-entries', '* * * * *', 'SELECT 1')",
     "the runs are gone": "TRUNCATE cron.job_run_details",
     "the runs lost a column": "ALTER TABLE cron.job_run_details DROP COLUMN status",
     "pg_cron is gone": "DROP EXTENSION pg_cron CASCADE",
     "the function is gone": "DROP FUNCTION public.process_dlq_entries() CASCADE",
-    "the functions' way is closed": "ALTER ROLE authenticator NOLOGIN",
+    "the functions cannot log in": "ALTER ROLE authenticator NOLOGIN",
     "the base url is wrong": "ALTER DATABASE postgres SET app.settings.supabase_url = 'http://127.0.0.1:1'",
     "the service role key is gone": "DELETE FROM vault.secrets",
-    "the server is set otherwise": "ALTER SYSTEM SET autovacuum = off",
-    "there is a role of somebody": "CREATE ROLE somebody LOGIN; GRANT ALL ON public.webhook_dlq TO somebody",
-    "there is a schema of somebody": "CREATE SCHEMA mess CREATE TABLE t (); GRANT ALL ON SCHEMA mess TO anon",
+    "a server setting is changed": "ALTER SYSTEM SET autovacuum = off",
+    "there is another role": "CREATE ROLE somebody LOGIN; GRANT ALL ON public.webhook_dlq TO somebody",
+    "there is another schema": "CREATE SCHEMA mess CREATE TABLE t (); GRANT ALL ON SCHEMA mess TO anon",
 }
 
 STATE = {
@@ -57,14 +57,14 @@ STATE = {
     "autovacuum": "SHOW autovacuum",
     "letters": "SELECT status, count(*) FROM public.webhook_dlq GROUP BY status",
     "passes": "SELECT status, count(*) / 100 FROM public.dlq_processing_log GROUP BY status",
-    # A run that pg_cron began a moment before is recorded a moment after, under a job that is gone.
+    # A run that started right before the reset may be recorded after it, with the id of a deleted job.
     "runs": "SELECT jobid, status, count(*) / 100 FROM cron.job_run_details"
     " WHERE jobid IN (SELECT jobid FROM cron.job) GROUP BY 1, 2",
 }
 
 
 def state(deployment: Deployment) -> dict[str, list[tuple[object, ...]]]:
-    """Everything that a reset has to bring back, whatever order it comes in."""
+    """Return everything that a reset must restore, sorted."""
     with psycopg.connect(deployment.superuser_url.reveal(), connect_timeout=5) as connection:
         rows = {part: connection.execute(sql.encode()).fetchall() for part, sql in STATE.items()}
     return {part: sorted(found, key=repr) for part, found in rows.items()}
@@ -72,23 +72,25 @@ def state(deployment: Deployment) -> dict[str, list[tuple[object, ...]]]:
 
 @pytest.mark.parametrize("destruction", DESTRUCTION)
 def test_reset_restores(any_deployment: Deployment, destruction: str) -> None:
+    """Tables, columns, privileges, roles, policies, jobs, settings and row counts are as before the change."""
     healthy = state(any_deployment)
     any_deployment.superuser_execute(DESTRUCTION[destruction])
     any_deployment.reset()
     assert state(any_deployment) == healthy
 
 
-def test_reset_restores_every_kind_from_a_heap_of_faults(deployment: Deployment) -> None:
+def test_reset_restores_after_several_faults(deployment: Deployment) -> None:
+    """Five faults at once, on every kind of deployment."""
     healthy = state(deployment)
-    for fault in ("the jobs are gone", "privileges are revoked", "the server is set otherwise", "a table is gone"):
+    for fault in ("the jobs are gone", "privileges are revoked", "a server setting is changed", "a table is gone"):
         deployment.superuser_execute(DESTRUCTION[fault])
     deployment.superuser_execute(DESTRUCTION["pg_cron is gone"])
     deployment.reset()
     assert state(deployment) == healthy
 
 
-def test_reset_waits_for_nobody(deployment: Deployment) -> None:
-    """A transaction that holds a table is ended, and reset does not wait for it."""
+def test_reset_does_not_wait_for_locks(deployment: Deployment) -> None:
+    """Reset ends the session that holds a table lock."""
     with psycopg.connect(deployment.owner_url.reveal(), connect_timeout=5) as holder:
         holder.execute("LOCK TABLE public.webhook_dlq")
         began = time.monotonic()
@@ -98,7 +100,8 @@ def test_reset_waits_for_nobody(deployment: Deployment) -> None:
             holder.execute("SELECT 1")
 
 
-def test_reset_moves_the_traffic_up_to_now_and_starts_the_log_anew(any_deployment: Deployment) -> None:
+def test_reset_renews_traffic_and_log(any_deployment: Deployment) -> None:
+    """The seeded traffic ends now, and messages and log lines from before are gone."""
     sent = message()
     deliver(any_deployment, sent)
     call(any_deployment, "POST", "wa-webhook")
@@ -114,7 +117,8 @@ def test_reset_moves_the_traffic_up_to_now_and_starts_the_log_anew(any_deploymen
         assert "signature_refused" not in log.read()
 
 
-def test_chain_works_after_the_extension_was_dropped(deployment: Deployment) -> None:
+def test_pass_completes_after_pg_cron_was_dropped(deployment: Deployment) -> None:
+    """Dropping and resetting leaves a working scheduler and a completed pass."""
     deployment.superuser_execute("DROP EXTENSION pg_cron CASCADE")
     deployment.reset()
     rows = deployment.owner_execute(

@@ -1,4 +1,4 @@
-"""The secrets of a local deployment are where they are needed and nowhere else."""
+"""The secrets of a local deployment are not in process lists, files or texts."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from tests.deployments import Deployment
 
 
 def secrets_of(deployment: Deployment) -> set[bytes]:
-    """Three connection strings, their passwords, and three secrets of the functions."""
+    """Return three connection strings, their passwords, and three secrets of the functions."""
     others = [DatabaseAddress.parse(url.reveal()) for url in (deployment.owner_url, deployment.superuser_url)]
     secrets = [*deployment.access.secrets, *(secret for address in others for secret in address.secrets)]
     return {secret.reveal().encode() for secret in secrets}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-def test_no_secret_stands_in_a_process_list(deployment: Deployment) -> None:
+def test_no_secret_is_in_a_process_list(deployment: Deployment) -> None:
+    """Neither in arguments nor in environments of any process."""
     secrets = secrets_of(deployment)
     assert len(secrets) == 9
     for entry in Path("/proc").glob("[0-9]*"):
@@ -33,29 +34,31 @@ def test_no_secret_stands_in_a_process_list(deployment: Deployment) -> None:
         assert not any(secret in seen for secret in secrets), entry
 
 
-def test_no_secret_stands_in_a_file(deployment: Deployment) -> None:
-    """Neither in the logs nor in the data: the passwords are there as SCRAM verifiers only.
+def test_no_secret_is_in_a_file(deployment: Deployment) -> None:
+    """Neither in logs nor in the data directory, which has only SCRAM verifiers of the passwords.
 
-    The key of the schedule is data of the database, in the stand-in for the platform's encrypted vault.
+    The service role key is excepted: the vault stand-in stores it unencrypted in the database.
     """
     assert deployment.access.log_file is not None
     directory = Path(deployment.access.log_file).parent
     assert deployment.access.service_role_key is not None
-    inside = deployment.access.service_role_key.reveal().encode()
+    vault_key = deployment.access.service_role_key.reveal().encode()
     for path in directory.rglob("*"):
         if path.is_file():
             content = path.read_bytes()
-            assert not any(secret in content for secret in secrets_of(deployment) if secret != inside), path
+            assert not any(secret in content for secret in secrets_of(deployment) if secret != vault_key), path
 
 
-def test_others_may_not_look_into_its_directory(deployment: Deployment) -> None:
+def test_directory_is_closed_to_other_users(deployment: Deployment) -> None:
+    """The directory has mode 0700, the log 0600."""
     assert deployment.access.log_file is not None
     log = Path(deployment.access.log_file)
     assert stat.S_IMODE(log.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
-def test_password_is_asked_for(deployment: Deployment) -> None:
+def test_wrong_password_is_refused(deployment: Deployment) -> None:
+    """For every role that logs in."""
     import psycopg
 
     for user in ("supabase_admin", "postgres", "easymo_verifier", "authenticator"):
@@ -63,7 +66,8 @@ def test_password_is_asked_for(deployment: Deployment) -> None:
             psycopg.connect(deployment.superuser_url.reveal(), user=user, password="wrong", connect_timeout=5)
 
 
-def test_secrets_are_drawn_anew_and_are_in_no_repr() -> None:
+def test_secrets_are_random_and_not_in_repr() -> None:
+    """Two deployments share no secret."""
     one, other = Credentials(), Credentials()
     assert one.app_secret != other.app_secret
     assert not set(one.passwords.values()) & set(other.passwords.values())
@@ -71,7 +75,7 @@ def test_secrets_are_drawn_anew_and_are_in_no_repr() -> None:
 
 
 def test_server_accepts_the_scram_verifier(any_deployment: Deployment) -> None:
-    """The server takes it for a hash, and lets the password in."""
+    """A role created with the verifier logs in with the password, also with non-ASCII characters."""
     import psycopg
 
     any_deployment.superuser_execute(f"CREATE ROLE somebody LOGIN PASSWORD '{scram_verifier('pässword ☂')}'")
@@ -80,8 +84,8 @@ def test_server_accepts_the_scram_verifier(any_deployment: Deployment) -> None:
     ).close()
 
 
-def test_variables_of_others_do_not_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shell that is set up for production cannot turn the local deployment towards it."""
+def test_foreign_variables_are_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell configured for production cannot redirect the local deployment to it."""
     for name in ("PGHOST", "PGSERVICE", "PGOPTIONS", "PGSSLMODE", "EASYMO_DATABASE_URL"):
         monkeypatch.setenv(name, "nonsense")
     from fixtures.local.deployment import _environment

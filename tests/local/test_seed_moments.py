@@ -1,4 +1,4 @@
-"""The seeded week is whole whenever it is seeded: on a mark of the schedule, at midnight, as a month turns."""
+"""The seeded week is consistent at any moment: at a scheduled pass, at midnight, at the end of a month."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tests.local.test_traffic import FINDS_NOTHING
 SCRIPTS = Path(database.__file__).parent
 
 MOMENTS = [
-    "2026-05-06 12:00:00+00",  # on a mark
-    "2026-05-06 12:04:59.999999+00",  # just before one
-    "2026-12-01 00:00:00+00",  # both jobs are due at this moment
+    "2026-05-06 12:00:00+00",  # a scheduled pass starts
+    "2026-05-06 12:04:59.999999+00",  # just before a pass
+    "2026-12-01 00:00:00+00",  # both jobs are due
     "2027-01-01 00:00:01+00",
     "2028-02-29 23:59:59.5+00",
 ]
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_week_seeded_at(any_deployment: Deployment, moment: str) -> None:
-    """Seeds in a transaction that is rolled back, with the moment in place of the present time."""
+def test_week_is_consistent_when_seeded_at(any_deployment: Deployment, moment: str) -> None:
+    """Seed with the moment instead of now(), in a transaction that is rolled back."""
     present = f"timestamptz '{moment}'"
     with psycopg.connect(any_deployment.superuser_url.reveal(), connect_timeout=5) as connection:
         connection.execute("SET LOCAL client_min_messages = warning")
