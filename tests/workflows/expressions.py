@@ -1,4 +1,4 @@
-"""Evaluates the expressions of GitHub's workflows, as far as the project's own workflows use them."""
+"""Evaluates the part of GitHub's expression language that the project's workflows use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Functions = Mapping[str, Callable[..., Any]]
 
 
 def evaluate(expression: str, context: Mapping[str, Any], functions: Functions) -> Any:
-    """The value of an expression without its braces; what the context does not have is None, as GitHub's null."""
+    """Return the value of an expression without its braces; a name missing in the context is None, like null."""
     python: list[str] = []
     position = 0
     while position < len(expression.rstrip()):
@@ -30,7 +30,7 @@ def evaluate(expression: str, context: Mapping[str, Any], functions: Functions) 
             python.append(f"functions[{name!r}]")
         else:
             python.append(f"lookup({name!r})")
-    # The text comes from the project's own workflows, and only the tokens above get this far.
+    # The text comes from the project's own workflows, and consists of the tokens above only.
     return eval("".join(python), {"__builtins__": {}}, {"functions": functions, "lookup": _lookup(context)})
 
 
@@ -45,7 +45,7 @@ def _lookup(context: Mapping[str, Any]) -> Callable[[str], Any]:
 
 
 def filled(text: str, context: Mapping[str, Any], functions: Functions) -> str:
-    """A text with every ``${{ }}`` in it replaced by its value."""
+    """Return a text with every ``${{ }}`` replaced by its value."""
     return WHOLE.sub(lambda found: _text(evaluate(found[1], context, functions)), text)
 
 
@@ -56,7 +56,7 @@ def _text(value: Any) -> str:
 
 
 def truth(condition: str, context: Mapping[str, Any], functions: Functions) -> bool:
-    """Whether an ``if:`` holds; without a function that asks for the status it wants success too."""
+    """Whether an ``if:`` is true; without a status function such as ``always()`` it requires ``success()`` too."""
     inner = WHOLE.fullmatch(condition.strip())
     expression = inner[1] if inner else condition
     if not re.search(r"\b(success|failure|always|cancelled)\(\)", expression):

@@ -1,4 +1,4 @@
-"""Reads workflows as GitHub does, and runs the shell steps of their jobs on this machine."""
+"""Loads workflows as GitHub does, and runs the shell steps of their jobs on this machine."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LEFT_BEHIND = (
 
 
 class Loader(yaml.SafeLoader):
-    """YAML 1.2's booleans: ``on`` is a word, as GitHub reads it."""
+    """Loads YAML with the booleans of version 1.2, as GitHub does: ``on`` is a text."""
 
 
 Loader.yaml_implicit_resolvers = {
@@ -44,29 +44,29 @@ Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"),
 
 
 def load(name: str) -> dict[str, Any]:
-    """A workflow by its file's name."""
+    """Load the workflow with this file name."""
     loaded: dict[str, Any] = yaml.load((WORKFLOWS / name).read_text(encoding="utf-8"), Loader)  # a SafeLoader
     return loaded
 
 
 def names() -> list[str]:
-    """The files of all workflows."""
+    """Return the file names of all workflows."""
     return sorted(path.name for path in WORKFLOWS.glob("*.yml"))
 
 
 def checkout(folder: Path) -> Path:
-    """What ``actions/checkout`` leaves: the project's files without what runs and tools have made."""
+    """Copy the project as ``actions/checkout`` does: without files that runs and tools created."""
     copy = folder / "checkout"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
     return copy
 
 
 INSTALL = f"ln -s {sys.prefix} .venv"
-"""In the place of the installation: the environment that these tests run in."""
+"""Replaces the installation step: links the environment that these tests run in."""
 
 
 def leaves(verdict: str) -> str:
-    """A command in the place of the verification, which leaves a verdict and ends as a run with it does."""
+    """Return a command that replaces the verification: it writes a verdict and exits with its status."""
     document = json.dumps({"verdict": verdict, "finished_at": datetime.now(UTC).isoformat()})
     status = 0 if verdict == "go" else 1
     return f"mkdir -p reports/latest && echo '{document}' > reports/latest/verdict.json && exit {status}"
@@ -74,12 +74,12 @@ def leaves(verdict: str) -> str:
 
 @dataclass
 class JobRun:
-    """What a job did."""
+    """Result of a job."""
 
     statuses: dict[str, int] = field(default_factory=dict)
-    """Exit status of each shell step that ran, by its name."""
+    """Step name → exit status, of each shell step that ran."""
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Outputs of the steps, by their ids."""
+    """Step id → its outputs."""
     log: str = ""
     summary: str = ""
     failed: bool = False
@@ -92,14 +92,14 @@ def run_job(
     instead: Mapping[str, str] | None = None,
     **variables: str,
 ) -> JobRun:
-    """Run the shell steps of a job one after the other, as GitHub's runner does.
+    """Run the shell steps of a job in order, as GitHub's runner does.
 
     Args:
         job: the job's part of the workflow.
-        folder: the checkout that the steps work in.
+        folder: the checkout in which the steps run.
         context: ``inputs``, ``secrets``, ``vars``, ``matrix`` and so on.
-        instead: commands in the place of a step's own, by its name.
-        variables: more of the runner's environment.
+        instead: step name → command that replaces its own.
+        variables: additional environment variables of the runner.
     """
     done = JobRun()
     runner = folder.parent / "runner"
@@ -132,7 +132,7 @@ def _functions(folder: Path, done: JobRun) -> dict[str, Any]:
 
 
 def _run(command: str, folder: Path, runner: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """One step: the command in a file, run as GitHub runs it where no shell is named."""
+    """Run one step as GitHub does without ``shell:``: write the command to a file and run it with bash -e."""
     (runner / "step.sh").write_text(command)
     (runner / "output").write_text("")
     for name in ("summary", "env"):
@@ -159,5 +159,5 @@ def _run(command: str, folder: Path, runner: Path, environ: dict[str, str]) -> s
 
 
 def _pairs(file: Path) -> dict[str, str]:
-    """The lines ``NAME=VALUE`` of a file that steps write."""
+    """Return the lines ``NAME=VALUE`` of a file that steps write to."""
     return dict(line.split("=", 1) for line in file.read_text().splitlines())

@@ -1,4 +1,4 @@
-"""The jobs' shell steps, run on this machine as GitHub's runner runs them."""
+"""The shell steps of the workflows' jobs, run on this machine as GitHub's runner does."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TARGET = "production"
 
 @pytest.fixture
 def plan(tmp_path):
-    """Runs the job that names the targets."""
+    """Runs the job that lists the targets."""
 
     def running(cadence, target="", may_select_none=False, file=None):
         folder = checkout(tmp_path)
@@ -50,15 +50,15 @@ def verify(tmp_path):
             "secrets": {"LOG_TOKEN": log} | (secrets or {}),
             "vars": settings,
         }
-        commands = {"Install the suite, and what draws its charts": INSTALL} | (instead or {})
+        commands = {"Install the suite with charts": INSTALL} | (instead or {})
         done = run_job(JOBS["verify"], folder, context, commands, NPM_CONFIG_OFFLINE="true")
         return done, folder / "reports" / "latest"
 
     return running
 
 
-def test_the_plan_names_the_targets(plan):
-    """Its outputs are the matrix of the job that verifies."""
+def test_plan_lists_the_targets(plan):
+    """Its outputs are the matrix of the verifying job."""
     done = plan("immediate")
     assert not done.failed, done.log
     assert done.outputs["plan"] == {"targets": '["production", "staging"]', "selected": "some"}
@@ -68,8 +68,8 @@ def test_the_plan_names_the_targets(plan):
     assert truth(JOBS["verify"]["if"], {"needs": {"plan": {"outputs": outputs}}}, {"success": lambda: True})
 
 
-def test_the_plan_takes_one_target(plan):
-    """A run by hand, or after a deployment, verifies what was deployed."""
+def test_plan_accepts_one_target(plan):
+    """As after a deployment, or in a run by hand."""
     done = plan("immediate", target="staging")
     assert done.outputs["plan"]["targets"] == '["staging"]'
 
@@ -83,8 +83,8 @@ def test_the_plan_takes_one_target(plan):
         ("", "[targets.production]\nbase_ulr = 'https://a.example'\n", "the nearest valid name is base_url"),
     ],
 )
-def test_a_plan_that_cannot_be_made_is_red(plan, tmp_path, target, file, sentence):
-    """The sentence is the suite's; what an event brings is never run as a command."""
+def test_plan_fails_on_invalid_target_or_file(plan, tmp_path, target, file, sentence):
+    """With the suite's message; a target with shell syntax is not executed."""
     done = plan("immediate", target=target, file=file)
     assert done.failed
     assert done.outputs["plan"] == {}
@@ -92,8 +92,8 @@ def test_a_plan_that_cannot_be_made_is_red(plan, tmp_path, target, file, sentenc
     assert not (tmp_path / "checkout" / "owned").exists()
 
 
-def test_a_cadence_without_checks_is_neither_red_nor_green(plan):
-    """The verifying job does not run at all, and a notice and the summary say why."""
+def test_cadence_without_checks_skips_verification(plan):
+    """With ``may_select_none`` the verifying job does not run; a notice and the summary say why."""
     done = plan("immediate and daily", may_select_none=True)
     assert not done.failed, done.log
     assert done.outputs["plan"]["selected"] == "none"
@@ -103,22 +103,22 @@ def test_a_cadence_without_checks_is_neither_red_nor_green(plan):
     assert not truth(JOBS["verify"]["if"], needs, {"success": lambda: True})
 
 
-def test_a_cadence_that_must_have_checks_and_has_none_is_red(plan):
-    """Only the weekly workflow may find nothing to do."""
+def test_cadence_without_checks_fails_otherwise(plan):
+    """Only the weekly workflow sets ``may_select_none``."""
     done = plan("immediate and daily")
-    assert (done.failed, done.statuses["Name the targets, and see that there are checks"]) == (True, 5)
+    assert (done.failed, done.statuses["List the targets, and require checks"]) == (True, 5)
 
 
-def test_a_healthy_deployment_is_green(verify, any_deployment):
-    """The real verification: status, summary, reports; the log comes from the project's own command."""
+def test_healthy_deployment_passes_the_job(verify, any_deployment):
+    """A real verification, with the log from ``.ci/fetch-log``; its output has no secret."""
     access = variables(any_deployment.access)
     base_url, log = access.pop("EASYMO_BASE_URL"), access.pop("EASYMO_LOG_FILE")
     done, reports = verify(secrets=access, log=log, EASYMO_BASE_URL=base_url)
     report = done.statuses.pop("Make the HTML report")
-    install = done.statuses.pop("Install the suite, and what draws its charts")
+    install = done.statuses.pop("Install the suite with charts")
     assert done.statuses == {"Fetch the functions' log": 0, "Verify": 0}, done.log
     assert install == 0
-    # Without npm's registry there may be no report.html, and the job is green all the same.
+    # Without npm's registry report.html may be missing; the job passes anyway.
     assert (report, done.failed) == (0 if (reports / "report.html").exists() else 1, False), done.log
     assert done.summary.startswith("# Verdict: go\n")
     assert json.loads((reports / "verdict.json").read_text())["target"] == TARGET
@@ -126,8 +126,8 @@ def test_a_healthy_deployment_is_green(verify, any_deployment):
         assert secret not in done.log
 
 
-def test_a_broken_deployment_is_red_with_the_summary_to_be_seen(verify, any_deployment):
-    """The job fails, the summary begins with the verdict, and an annotation names the check."""
+def test_broken_deployment_fails_the_job(verify, any_deployment):
+    """The summary begins with the verdict, an annotation names the check, and junit.xml is written."""
     any_deployment.superuser_execute("UPDATE cron.job SET active = false")
     access = variables(any_deployment.access)
     done, reports = verify(secrets=access)
@@ -138,44 +138,44 @@ def test_a_broken_deployment_is_red_with_the_summary_to_be_seen(verify, any_depl
     assert (reports / "junit.xml").exists()
 
 
-def test_a_target_that_nothing_leads_to_is_red(verify):
-    """Secrets that are missing are empty variables: the suite must not verify a deployment of its own then."""
+def test_target_without_an_address_fails_the_job(verify):
+    """Missing secrets are empty variables; the suite must not verify a local deployment instead."""
     done, reports = verify()
     assert (done.failed, done.statuses["Verify"]) == (True, 4)
     assert not (reports / "verdict.json").exists()
 
 
-def test_a_log_that_cannot_be_fetched_does_not_stop_the_verification(verify):
-    """There is still a verdict, in which what the log would have proved is unproven."""
+def test_verification_runs_without_the_log(verify):
+    """When fetching the log fails, EASYMO_LOG_FILE is not set and the job does not fail."""
     done, _ = verify(log="/nowhere", instead={"Verify": 'test -z "${EASYMO_LOG_FILE-}"'})
     assert done.statuses["Fetch the functions' log"] == 1
     assert (done.statuses["Verify"], done.failed) == (0, False)
 
 
 @pytest.mark.parametrize(("cadence", "verdict"), [("daily", "go"), ("daily", "no-go"), ("weekly", "unproven")])
-def test_the_switch_of_the_cadence_is_told_of_every_verdict(verify, cadence, verdict):
-    """Also where the verdict makes the job red; and its answer changes nothing."""
+def test_heartbeat_is_sent_after_every_verdict(verify, cadence, verdict):
+    """To the address of the cadence only; a failed heartbeat does not change the job's result."""
     with Receiver(500) as other, Receiver(500) as receiver:
         urls = {"DAILY_HEARTBEAT_URL": other.url, "WEEKLY_HEARTBEAT_URL": other.url}
         secrets = urls | {f"{cadence.upper()}_HEARTBEAT_URL": receiver.url}
         done, _ = verify(cadence, secrets=secrets, instead={"Verify": leaves(verdict)})
         assert (set(receiver.paths), other.paths) == ({SECRET_PATH}, [])
-    assert done.statuses["Tell the dead-man's switch"] == 0
+    assert done.statuses["Send the heartbeat"] == 0
     assert done.failed == (verdict != "go")
     assert f"::warning::the heartbeat did not arrive: the answer was 500; the verdict stays {verdict}" in done.log
     assert SECRET_PATH not in done.log
 
 
-def test_the_switch_is_not_told_of_a_run_without_a_verdict(verify):
-    """A mistake in the settings is as silent as a run that did not happen."""
+def test_no_heartbeat_without_a_verdict(verify):
+    """So a mistake in the settings triggers the dead-man's switch, like a run that never started."""
     with Receiver() as receiver:
         done, _ = verify("daily", secrets={"DAILY_HEARTBEAT_URL": receiver.url}, instead={"Verify": "exit 4"})
         assert receiver.paths == []
-    assert "no heartbeat: the run left no verdict" in done.log
+    assert "no heartbeat: the run wrote no verdict" in done.log
 
 
-def test_the_switch_of_another_cadence_is_not_told(verify):
-    """Where the weekly switch has no address, the daily one is not told in its place."""
+def test_no_heartbeat_to_another_cadence(verify):
+    """Without a weekly address, a weekly run does not use the daily one."""
     with Receiver() as receiver:
         secrets = {"DAILY_HEARTBEAT_URL": receiver.url, "WEEKLY_HEARTBEAT_URL": ""}
         done, _ = verify("weekly", secrets=secrets, instead={"Verify": leaves("go")})
@@ -183,14 +183,14 @@ def test_the_switch_of_another_cadence_is_not_told(verify):
     assert "::notice::no heartbeat: HEARTBEAT_URL is not set" in done.log
 
 
-def test_the_first_hours_checks_have_no_switch(verify):
-    """They follow deployments, and nobody can expect one."""
+def test_immediate_checks_send_no_heartbeat(verify):
+    """They run after deployments, which have no schedule."""
     done, _ = verify("immediate", instead={"Verify": leaves("go")})
-    assert "Tell the dead-man's switch" not in done.statuses
+    assert "Send the heartbeat" not in done.statuses
 
 
-def test_every_variable_that_a_check_needs_is_passed_and_no_other():
-    """A check that needs a variable which the workflow does not pass would stay unproven for ever."""
+def test_workflow_passes_exactly_the_needed_variables():
+    """A check would always be unproven if a variable that it needs were missing."""
     names = [module.name for module in pkgutil.iter_modules(checks.__path__) if module.name.startswith("test_")]
     modules = [importlib.import_module(f"checks.{name}") for name in names]
     tests = [value for module in modules for name, value in vars(module).items() if name.startswith("test_")]
@@ -201,7 +201,7 @@ def test_every_variable_that_a_check_needs_is_passed_and_no_other():
 
 
 def post_deploy(event, **context):
-    """What the workflow asks for after an event, or None where it does nothing."""
+    """Return the inputs that post-deploy.yml passes after an event; None if it skips the event."""
     job = load("post-deploy.yml")["jobs"]["verify"]
     known = {"github": {"repository": "easymo/easymo"} | event, "inputs": {}, "vars": {}} | context
     if not truth(job["if"], known, {"success": lambda: True}):
@@ -210,7 +210,7 @@ def post_deploy(event, **context):
 
 
 def workflow_run(conclusion="success", repository="easymo/easymo"):
-    """The event after the workflow that deploys."""
+    """Return the event at the end of the deploying workflow."""
     run = {
         "conclusion": conclusion,
         "head_repository": {"full_name": repository},
@@ -220,8 +220,8 @@ def workflow_run(conclusion="success", repository="easymo/easymo"):
     return {"event_name": "workflow_run", "event": {"workflow_run": run}}
 
 
-def test_a_deployment_is_verified_when_its_workflow_has_succeeded():
-    """Its end is the time of the deployment; another target than production is named by a variable."""
+def test_successful_deploy_workflow_starts_verification():
+    """Its end is the deployment's time. DEPLOYED_TARGET names another target. Failures and forks are skipped."""
     times = {"deployed_at": "2026-03-01T12:00:00Z", "wait": "6m"}
     expected = times | {"cadence": "immediate", "release": "0123abcd"}
     assert post_deploy(workflow_run()) == expected | {"target": "production"}
@@ -230,15 +230,15 @@ def test_a_deployment_is_verified_when_its_workflow_has_succeeded():
     assert post_deploy(workflow_run(repository="somebody/easymo")) is None
 
 
-def test_a_dispatch_names_the_target_the_release_and_the_time():
-    """What another CI system sends after it has deployed."""
+def test_dispatch_passes_target_release_and_time():
+    """As another CI system sends them after a deployment."""
     payload = {"target": "rwanda", "release": "v2", "deployed_at": "2026-03-01T12:00:00Z"}
     event = {"event_name": "repository_dispatch", "event": {"client_payload": payload}}
     assert post_deploy(event) == payload | {"cadence": "immediate", "wait": "6m"}
 
 
-def test_a_run_by_hand_takes_what_was_given():
-    """All inputs are the person's."""
+def test_run_by_hand_passes_its_inputs():
+    """Unchanged."""
     inputs = {"target": "staging", "release": "v2", "deployed_at": "", "wait": "0s"}
     event = {"event_name": "workflow_dispatch", "event": {}}
     assert post_deploy(event, inputs=inputs) == inputs | {"cadence": "immediate"}
@@ -248,7 +248,7 @@ def test_a_run_by_hand_takes_what_was_given():
     ("name", "cadence", "none"), [("daily.yml", "daily", None), ("weekly.yml", "weekly", True)]
 )
 def test_schedules_verify_every_target(name, cadence, none):
-    """Without a target the plan takes all of the file; only the weekly checks may not be there yet."""
+    """An empty target means all targets; only the weekly workflow accepts a cadence without checks."""
     job = load(name)["jobs"]["verify"]
     asked = {key: filled(str(text), {"inputs": {}}, {}) for key, text in job["with"].items()}
     assert asked["cadence"] == cadence
@@ -258,8 +258,8 @@ def test_schedules_verify_every_target(name, cadence, none):
 
 
 @pytest.mark.parametrize("broken", [None, "pytest", "ruff", "mypy"])
-def test_the_projects_own_ci_fails_with_each_of_its_tools(tmp_path, broken):
-    """Its steps are run with stand-ins for the tools; a tool that fails makes its job red."""
+def test_ci_fails_when_one_of_its_tools_fails(tmp_path, broken):
+    """Scripts replace the tools; a failing tool fails its own job only."""
     tools = ("sudo", "python3", *(f".venv/bin/{name}" for name in ("pip", "pytest", "ruff", "mypy")))
     for tool in tools:
         path = tmp_path / "checkout" / tool

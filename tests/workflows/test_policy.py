@@ -1,4 +1,4 @@
-"""What every workflow keeps to, whatever it does: pins, permissions, secrets, schedules, limits."""
+"""Rules for all workflows: pins, permissions, secrets, schedules, timeouts."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ README_COMMAND = re.compile(r"```sh\n(python3 -m venv .*?)\n```")
 
 
 def jobs(name):
-    """The jobs of a workflow that run on a machine."""
+    """Return the jobs of a workflow that have steps."""
     return {key: job for key, job in load(name)["jobs"].items() if "steps" in job}
 
 
 def steps(name):
-    """Every step of a workflow."""
+    """Return every step of a workflow."""
     return [step for job in jobs(name).values() for step in job["steps"]]
 
 
 def test_workflows_are_valid():
-    """By the schemas that GitHub's editors use."""
+    """By GitHub's schemas."""
     for schema, files in (
         ("vendor.github-workflows", [WORKFLOWS / name for name in names()]),
         ("vendor.dependabot", [ROOT / ".github" / "dependabot.yml"]),
@@ -39,15 +39,15 @@ def test_workflows_are_valid():
 
 
 @pytest.mark.parametrize("name", names())
-def test_actions_are_pinned_by_commit_and_say_their_version(name):
-    """A tag can be moved to other code; dependabot reads the comment and renews both."""
+def test_actions_are_pinned_by_commit(name):
+    """A tag can be moved to other code. The comment has the version; dependabot updates both."""
     used = [line.strip() for line in (WORKFLOWS / name).read_text().splitlines() if "uses:" in line]
     for line in used:
         if "uses: ./" not in line:
             assert re.fullmatch(r"(- )?uses: actions/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
 
 
-def test_each_action_is_pinned_once():
+def test_each_action_has_one_pinned_commit():
     """All workflows use the same commit of an action."""
     pins = {}
     for name in names():
@@ -59,8 +59,8 @@ def test_each_action_is_pinned_once():
 
 
 @pytest.mark.parametrize("name", names())
-def test_jobs_may_read_the_code_and_nothing_else(name):
-    """Nothing by default; a job that checks the code out may read it, and keeps no credentials for it."""
+def test_jobs_may_only_read_the_code(name):
+    """Workflows have no permissions, jobs ``contents: read``; a checkout keeps no credentials."""
     workflow = load(name)
     assert workflow["permissions"] == {}
     for job in workflow["jobs"].values():
@@ -71,20 +71,20 @@ def test_jobs_may_read_the_code_and_nothing_else(name):
 
 
 @pytest.mark.parametrize("name", names())
-def test_no_expression_stands_in_a_shell_command(name):
-    """Whatever an event brings reaches a shell as the value of a variable, never as a part of its text."""
+def test_shell_commands_contain_no_expression(name):
+    """Event data reaches a shell only as the value of a variable, so it cannot be executed."""
     assert [step["name"] for step in steps(name) if "${{" in step.get("run", "")] == []
 
 
 @pytest.mark.parametrize("name", names())
-def test_jobs_end(name):
-    """A job that hangs is ended long before GitHub's six hours."""
+def test_jobs_have_a_timeout(name):
+    """At most 60 minutes; GitHub's default is 6 hours."""
     for job in jobs(name).values():
         assert 0 < job["timeout-minutes"] <= 60
 
 
 def test_secrets_reach_only_the_steps_that_need_them():
-    """A secret of the deployment is in the environment of the one step that verifies."""
+    """The deployment's secrets are in the environment of the step ``Verify`` only."""
     for name in names():
         for job in load(name)["jobs"].values():
             assert "secrets" not in str(job.get("env", ""))
@@ -93,13 +93,13 @@ def test_secrets_reach_only_the_steps_that_need_them():
                 allowed = {
                     "Verify": SECRET,
                     "Fetch the functions' log": {"LOG_TOKEN"},
-                    "Tell the dead-man's switch": {"DAILY_HEARTBEAT_URL", "WEEKLY_HEARTBEAT_URL"},
+                    "Send the heartbeat": {"DAILY_HEARTBEAT_URL", "WEEKLY_HEARTBEAT_URL"},
                 }.get(step.get("name", ""), set())
                 assert found <= allowed
 
 
-def test_targets_are_verified_one_run_at_a_time_and_no_run_is_cancelled():
-    """Two runs at once would find each other's requests; a run that is cut off has no verdict."""
+def test_one_run_per_target_and_none_cancelled():
+    """Parallel runs would see each other's requests; a cancelled run has no verdict."""
     job = load("verify.yml")["jobs"]["verify"]
     assert job["concurrency"] == {"group": "verify-${{ matrix.target }}", "cancel-in-progress": False}
     assert job["strategy"]["fail-fast"] is False
@@ -108,8 +108,8 @@ def test_targets_are_verified_one_run_at_a_time_and_no_run_is_cancelled():
         assert "concurrency" not in load(name)
 
 
-def test_schedules_avoid_the_hours_at_which_runs_are_dropped():
-    """Odd minutes that no common interval hits, once a day and once a week, at different times."""
+def test_schedules_avoid_busy_minutes():
+    """Odd minutes not divisible by 5, because GitHub drops runs at busy times; daily and weekly hours differ."""
     schedules = {name: load(name)["on"].get("schedule") for name in names()}
     assert {name for name, found in schedules.items() if found} == {"daily.yml", "weekly.yml"}
     minute, hour, *rest = schedules["daily.yml"][0]["cron"].split()
@@ -123,16 +123,16 @@ def test_schedules_avoid_the_hours_at_which_runs_are_dropped():
     assert hour != weekly_hour
 
 
-def test_events_that_start_the_first_hours_checks():
-    """After the deploying workflow, from anywhere else, and by hand; with the default branch's code each time."""
+def test_events_that_start_the_immediate_checks():
+    """The end of the deploying workflow on main, a repository_dispatch, and a run by hand."""
     events = load("post-deploy.yml")["on"]
     assert set(events) == {"workflow_run", "repository_dispatch", "workflow_dispatch"}
     assert events["workflow_run"]["types"] == ["completed"]
     assert events["workflow_run"]["branches"] == ["main"]
 
 
-def test_the_readmes_commands_are_those_of_ci():
-    """What the README promises is what CI runs, on every Python that the package says it supports."""
+def test_ci_runs_the_readmes_commands():
+    """On every supported Python, from 3.11."""
     commands = README_COMMAND.findall((ROOT / "README.md").read_text(encoding="utf-8"))
     assert len(commands) == 2
     run = [step.get("run") for step in jobs("ci.yml")["test"]["steps"]]
@@ -140,8 +140,8 @@ def test_the_readmes_commands_are_those_of_ci():
     assert jobs("ci.yml")["test"]["strategy"]["matrix"]["python"][0] == "3.11"
 
 
-def test_the_suite_is_installed_as_the_readme_does():
-    """One way of installing: the README's, with locked versions; what verifies draws charts as well."""
+def test_workflows_install_as_the_readme_does():
+    """With locked versions; the verifying job adds the extra ``charts``."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     installing = {
         (name, job, step["run"].replace("-e '.[charts]'", "-e ."))
