@@ -1,16 +1,16 @@
-# The suite in an image, for schedulers that run containers: docs/scheduling.md. No secret is in it; they come
-# from the environment when it runs.
+# The suite as an image, for schedulers that run containers (docs/scheduling.md). It contains no secrets: they come
+# from the environment at run time.
 ARG BASE=python:3.13-slim
 FROM ${BASE}
 
-# A base without Python, such as debian:bookworm-slim, gets the distribution's.
+# Installs the distribution's Python if the base has none (for example debian:bookworm-slim).
 RUN command -v python3 >/dev/null || ( \
       apt-get update \
       && apt-get install -y --no-install-recommends python3 python3-venv ca-certificates \
       && rm -rf /var/lib/apt/lists/* )
 
 WORKDIR /suite
-# The packages before the code, so that a change of the code does not fetch them again.
+# Packages are installed before the code is copied, so that a code change does not download them again.
 COPY requirements.lock pyproject.toml README.md ./
 COPY checks/__init__.py checks/
 COPY fixtures/__init__.py fixtures/
@@ -19,7 +19,7 @@ RUN python3 -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir -q --disable-pip-version-check -c requirements.lock -e .
 
 COPY . .
-# It runs as nobody in particular, writes its reports and nothing else.
+# Runs as an unprivileged user that can write to the report folders only.
 RUN groupadd --gid 10001 suite \
     && useradd --uid 10001 --gid suite --no-create-home --home-dir /suite --shell /usr/sbin/nologin suite \
     && install -d -o suite -g suite reports/latest reports/history
