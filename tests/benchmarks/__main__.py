@@ -1,7 +1,7 @@
-"""``python -m tests.benchmarks --rows 1000000``: what a run costs a deployment with so many rows of messages.
+"""``python -m tests.benchmarks --rows 1000000``: measures what a run costs a deployment with that many messages.
 
-Brings a deployment up on this machine, fills it with a week of traffic, and prints for each piece of evidence
-what its statements cost the server, with the indexes of the contract and without them.
+Starts a local deployment, fills it with a week of traffic, and prints for each piece of evidence what its
+statements cost the server, with the indexes of the contract and, on request, without them.
 """
 
 from __future__ import annotations
@@ -30,18 +30,16 @@ CHECKS = {
     "table_statistics": "12, 14",
     "partitioning": "13",
 }
-"""Piece of evidence → the checks that it is for."""
+"""Piece of evidence → the checks that use it."""
 
 
 def main() -> int:
-    """Measure and print."""
+    """Load, measure and print the costs."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument(
-        "--rows", type=int, default=1_000_000, help="rows of the three tables of messages together"
-    )
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the three message tables together")
     parser.add_argument("--kind", choices=("native", "embedded", "containers"), default="native")
     parser.add_argument(
-        "--without-indexes", action="store_true", help="measure without the contract's indexes too"
+        "--without-indexes", action="store_true", help="also measure without the contract's indexes"
     )
     arguments = parser.parse_args()
     with LocalDeployment.start(arguments.kind) as deployment:
@@ -59,23 +57,23 @@ def main() -> int:
 
 
 def report(deployment: LocalDeployment, heading: str) -> None:
-    """Print the table of costs, and what a run says of it."""
+    """Print the table of costs, the time of a whole reading, and its gaps."""
     assert deployment.access.database is not None
     settings = Settings()
     whole = read_whole(deployment.access.database, settings)
     costs = measure(deployment.access.database, settings)
-    tell(f"\n{heading}\n\n| evidence | checks | ms | MiB looked at | rows scanned |")
+    tell(f"\n{heading}\n\n| evidence | checks | ms | MiB read | rows scanned |")
     tell("| --- | --- | ---: | ---: | ---: |")
     for piece, cost in costs.items():
         tell(f"| `{piece}` | {CHECKS.get(piece, '')} {line(cost)}")
     tell(f"| together | {line(sum(costs.values(), Cost()))}")
-    tell(f"\nThe whole reading took {whole.seconds:.2f} s; {whole.cpu_seconds:.2f} s of processor time by itself.")
+    tell(f"\nThe whole reading took {whole.seconds:.2f} s, and {whole.cpu_seconds:.2f} s of processor time.")
     for piece, gap in whole.gaps.items():
         tell(f"- `{piece}`: {gap.status}: {gap.reason} ({gap.advice})")
 
 
 def line(cost: Cost) -> str:
-    """The figures of one row."""
+    """Return the figures of one row of the table."""
     if cost.cancelled:
         return f"| over {cost.milliseconds:.0f}, cancelled | | |"
     return f"| {cost.milliseconds:.0f} | {cost.buffers * 8 / 1024:.1f} | {cost.rows:,} |"

@@ -1,8 +1,8 @@
--- A week of traffic in the place of the seeded one: %(events)s events, four fifths of them inbound, in the order of
--- their time as a real table has them. Half a percent of the inbound messages went through the DLQ; of the last
--- day's, one in ten still waits there.
+-- Replaces the seeded traffic with a week of %(events)s events in order of time, as in a real table. Four of five
+-- are inbound. One of 160 inbound messages went through the DLQ; one of ten letters of the last day still waits.
 TRUNCATE public.wa_events, public.whatsapp_messages, public.processed_webhook_messages, public.webhook_dlq;
 
+-- One row per message; every fifth is outbound.
 CREATE TEMP TABLE arrival AS
 SELECT n, n %% 5 <> 0 AS inbound, now() - interval '7 days' * (1 - n::float8 / %(events)s) AS created_at,
     'wamid.HBgLMjUwNzg4' || upper(md5(n::text)) AS message_id, md5('c' || n) AS correlation_id

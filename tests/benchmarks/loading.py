@@ -1,4 +1,4 @@
-"""Fills a local deployment with a week of traffic of any size, and takes the contract's indexes away again."""
+"""Loads a week of traffic of any size into a local deployment, and drops the contract's indexes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import psycopg
 
 TABLES = ["wa_events", "whatsapp_messages", "processed_webhook_messages", "webhook_dlq"]
 ROWS_PER_EVENT = 2.8
-"""Rows of the three tables of messages together: an event, a text, and four times in five a processed row."""
+"""Rows per event in the three message tables: an event, a text, and for 4 of 5 events a processed row."""
 
 LOAD = Path(__file__).with_name("load.sql")
 
 
 def load(connection: psycopg.Connection[Any], rows: int) -> None:
-    """Put so many rows of messages in the place of the seeded ones; indexes are built afterwards."""
+    """Replace the seeded rows with this many rows of messages; indexes are rebuilt after loading."""
     connection.execute("SET maintenance_work_mem = '256MB'; SET timezone = 'UTC'; SET jit = off")
     indexes, constraints = _indexes(connection), _constraints(connection)
     drop_indexes(connection)
@@ -30,7 +30,7 @@ def load(connection: psycopg.Connection[Any], rows: int) -> None:
 
 
 def drop_indexes(connection: psycopg.Connection[Any]) -> None:
-    """Drop every index of the tables of messages, primary keys included."""
+    """Drop every index of the message tables, including primary keys."""
     rows = connection.execute(
         "SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname) FROM pg_constraint "
         "WHERE contype IN ('p', 'u') AND conrelid::regclass::text = ANY(%s)",
@@ -46,7 +46,7 @@ def drop_indexes(connection: psycopg.Connection[Any]) -> None:
 
 
 def size(connection: psycopg.Connection[Any]) -> str:
-    """How large the database is, in words."""
+    """Return the size of the database as text."""
     row = connection.execute("SELECT pg_size_pretty(pg_database_size(current_database()))").fetchone()
     assert row is not None
     return str(row[0])
@@ -63,7 +63,7 @@ def _constraints(connection: psycopg.Connection[Any]) -> list[str]:
 
 
 def _indexes(connection: psycopg.Connection[Any]) -> list[str]:
-    """Definitions of the indexes that belong to no constraint; of a partitioned table, with its partitions'."""
+    """Return the definitions of indexes without a constraint; those of partitioned tables cover the partitions."""
     rows = connection.execute(
         "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename = ANY(%s) "
         "AND indexname NOT IN (SELECT conname FROM pg_constraint)",

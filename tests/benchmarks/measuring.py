@@ -1,4 +1,4 @@
-"""What each statement of the readers costs the server: time, buffers and rows, as EXPLAIN measures them."""
+"""Measures what each statement of the readers costs the server: time, buffers and rows, by EXPLAIN."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ TRIES = 3
 
 @dataclass(frozen=True)
 class Cost:
-    """What statements cost."""
+    """Cost of statements."""
 
     milliseconds: float = 0.0
-    """Planning and execution, on the server."""
+    """Planning and execution time on the server."""
     buffers: int = 0
-    """Blocks of 8 KiB that were looked at, in the cache or not."""
+    """Blocks of 8 KiB that were read, from the cache or not."""
     rows: int = 0
-    """Rows that scans read, those that a filter removed included."""
+    """Rows that scans read, including those that a filter removed."""
     cancelled: bool = False
-    """Whether the statement timeout ended it."""
+    """Whether the statement timeout cancelled a statement."""
 
     def __add__(self, other: Cost) -> Cost:
-        """Both together."""
+        """Add two costs."""
         return Cost(
             self.milliseconds + other.milliseconds,
             self.buffers + other.buffers,
@@ -51,16 +51,16 @@ class Cost:
 
 @dataclass(frozen=True)
 class Whole:
-    """One reading as a run does it, the quickest of three: caches are warm, and the machine has other work."""
+    """One reading as a run does it: the fastest of three, so that caches are warm and other load matters less."""
 
     seconds: float
     cpu_seconds: float
-    """Processor time of the server for one reading without parallel workers, whatever else the machine does."""
+    """Processor time of the server for one reading without parallel workers; independent of other load."""
     gaps: dict[str, Gap]
 
 
 def read_whole(address: DatabaseAddress, settings: Settings) -> Whole:
-    """Read every piece in the run's transaction, and take the time from outside."""
+    """Read every piece in a run's transaction, and measure the time on the client."""
     times, gaps = zip(*(_read(address, settings) for _ in range(TRIES)), strict=True)
     options = "-c max_parallel_workers_per_gather=0"
     alone = DatabaseAddress.parse(conninfo.make_conninfo(address.text.reveal(), options=options))
@@ -69,7 +69,7 @@ def read_whole(address: DatabaseAddress, settings: Settings) -> Whole:
 
 
 def _read(address: DatabaseAddress, settings: Settings, *, cpu: bool = False) -> tuple[float, dict[str, Gap]]:
-    """One reading: the time it took, or the processor time of the server's process for it."""
+    """Read once; return the elapsed time, or with ``cpu`` the server process's processor time, and the gaps."""
     database = Database(address, settings.limits)
     try:
         clock = partial(_processor_time, _process(address)) if cpu else time.perf_counter
@@ -81,7 +81,7 @@ def _read(address: DatabaseAddress, settings: Settings, *, cpu: bool = False) ->
 
 
 def _process(address: DatabaseAddress) -> int:
-    """Id of the server's process that serves the suite's connection."""
+    """Return the id of the server process of the suite's connection."""
     with psycopg.connect(address.text.reveal()) as connection:
         row = connection.execute(
             "SELECT pid FROM pg_stat_activity WHERE application_name = %s", (APPLICATION_NAME,)
@@ -91,13 +91,13 @@ def _process(address: DatabaseAddress) -> int:
 
 
 def _processor_time(process: int) -> float:
-    """Seconds that a process of this machine has had a processor, as Linux counts them."""
+    """Return the processor time of a process on this machine in seconds, from /proc."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def measure(address: DatabaseAddress, settings: Settings) -> dict[str, Cost]:
-    """The cost of each piece of evidence, under the settings of a run's transaction."""
+    """Return the cost of each piece of evidence, with the settings of a run's transaction."""
     database = Database(address, settings.limits)
     catalogue, _, _ = database.read([], settings)
     database.close()
@@ -114,7 +114,7 @@ def measure(address: DatabaseAddress, settings: Settings) -> dict[str, Cost]:
 def quickest(
     connection: psycopg.Connection[Any], statement: Statement, catalogue: Catalogue, settings: Settings
 ) -> Cost:
-    """The lowest cost of one statement in three tries; one that is cancelled is not tried again."""
+    """Return the lowest cost of a statement in three tries; a cancelled statement is not retried."""
     costs: list[Cost] = []
     while len(costs) < TRIES and not (costs and costs[-1].cancelled):
         costs.append(explain(connection, statement, catalogue, settings))
@@ -124,7 +124,7 @@ def quickest(
 def explain(
     connection: psycopg.Connection[Any], statement: Statement, catalogue: Catalogue, settings: Settings
 ) -> Cost:
-    """The cost of one statement, in a transaction of its own."""
+    """Return the cost of one statement, in its own transaction."""
     limits = settings.limits
     with connection.transaction(force_rollback=True):
         connection.execute(
@@ -151,7 +151,7 @@ def _buffers(node: dict[str, Any]) -> int:
 
 
 def _rows(node: dict[str, Any]) -> int:
-    """Rows that the scans below a node read; what they give is counted for each loop, and so is what they drop."""
+    """Return the rows that the scans below a node read: returned and filtered rows, times loops."""
     own = 0
     if "Relation Name" in node:
         dropped = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)

@@ -1,7 +1,7 @@
-"""``python -m tests.benchmarks.start [--against DIR]``: how long a replay takes: start-up, judging, writing.
+"""``python -m tests.benchmarks.start [--against DIR]``: measures the time of a replay: start-up, judging, writing.
 
-With ``--against`` another checkout of the suite takes turns with this one, so that a machine whose speed changes
-slows both alike.
+With ``--against`` another checkout of the suite takes turns with this one, so that changes in the machine's speed
+affect both alike.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RUNS = 7
 
 
 def seconds_of_a_replay(checkout: Path, evidence: Path, folder: Path) -> float:
-    """Seconds that one replay of recorded evidence takes, from starting the process to its end.
+    """Return the seconds from start to end of one replay of recorded evidence.
 
     Raises:
         RuntimeError: the replay did not end with the verdict go.
@@ -39,7 +39,7 @@ def seconds_of_a_replay(checkout: Path, evidence: Path, folder: Path) -> float:
 
 
 def main() -> None:
-    """Measure, and print the median and the range for each checkout."""
+    """Measure, and print median and range for each checkout."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.start", description=__doc__)
     parser.add_argument("--against", metavar="DIR", type=Path, help="another checkout, measured in turns")
     parser.add_argument("--runs", type=int, default=RUNS, help=f"runs of each checkout (default: {RUNS})")
