@@ -53,7 +53,7 @@ def test_cron_job_is_active(
     cron_job: str, cron: CronSchedule, catalogue: Catalogue, settings: Settings, judge: Judge
 ) -> None:
     expected = settings.job(cron_job)
-    judge.expects(f"Job {cron_job} is active on {expected.schedule}, calls {expected.function}(), and runs.")
+    judge.expects(f"Job {cron_job} is active on {expected.schedule}, calls {expected.target}, and runs.")
     cron_rules.scheduler_is_alive(judge, cron, catalogue)
     found = cron_rules.is_scheduled_once(judge, cron, expected, settings)
     if found is not None:

@@ -235,8 +235,9 @@ def _answers(answer: HttpAnswer, row: Pass) -> bool:
 
 
 def _dlq_job(settings: Settings) -> Job:
-    jobs = [job for job in settings.jobs if job.function == "process_dlq_entries"] or list(settings.jobs)
-    return jobs[0]
+    processor = ("process_dlq_entries", settings.names.dlq_processor)
+    jobs = [job for job in settings.jobs if (job.function or job.edge_function) in processor]
+    return (jobs or list(settings.jobs))[0]
 
 
 def _look(settings: Settings) -> str:

@@ -31,6 +31,12 @@ SENTENCES = {
         "[[jobs]] no. 1, shedule is not a setting; the nearest valid name is schedule\n"
         f"[[jobs]] no. 1 has no schedule; expected {SCHEDULE}"
     ),
+    "[[jobs]]\nname = 'a'\nschedule = '* * * * *'\n": (
+        "[[jobs]] no. 1 has neither function nor edge_function; expected one of the two"
+    ),
+    f"[[jobs]]\n{JOB}schedule = '* * * * *'\nedge_function = 'e'\n": (
+        "[[jobs]] no. 1 has both function and edge_function; expected one of the two"
+    ),
     # Wrong types.
     "[thresholds]\ndlq_pending = 'many'\n": (
         "thresholds.dlq_pending is a text; expected a whole number from 0 to 1000000000"
@@ -234,6 +240,10 @@ def test_target_overrides_file_overrides_defaults(tmp_path: Path) -> None:
         name = "j"
         schedule = "0 0 $ * *"
         function = "f"
+        [[jobs]]
+        name = "k"
+        schedule = "30 seconds"
+        edge_function = "e-f"
         [[log_allowances]]
         match = "socket hang up"
         reason = "known"
@@ -251,7 +261,7 @@ def test_target_overrides_file_overrides_defaults(tmp_path: Path) -> None:
     assert settings.thresholds.dlq_pending == 0
     assert settings.thresholds.success_rate_percent == 90.0
     assert settings.thresholds.dlq_silent_seconds == 900.0
-    assert settings.jobs == (Job("j", "0 0 $ * *", "f"),)
+    assert settings.jobs == (Job("j", "0 0 $ * *", "f"), Job("k", "30 seconds", edge_function="e-f"))
     assert settings.log_allowances == (LogAllowance("socket hang up", "known", date(2027, 1, 31)),)
     assert access.base_url == "https://staging.example"
     assert settings.configured == ("EASYMO_BASE_URL",)
