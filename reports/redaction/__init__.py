@@ -1,1 +1,1 @@
-"""The gate that keeps secrets and personal data from everything that is written."""
+"""Redaction of secrets and personal data in everything that the suite writes."""

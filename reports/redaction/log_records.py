@@ -1,4 +1,4 @@
-"""Log records that carry redacted text only, whatever handler or level they go to."""
+"""Redacts log records when they are created, before any handler gets them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from reports.redaction.redactor import Redactor
 
 
 def install_log_redaction(redactor: Redactor) -> Callable[[], None]:
-    """Let every log record of this process be made with redacted text, its traceback and stack included.
+    """Redact every new log record of this process: message, traceback and stack.
 
     Returns:
-        What undoes it.
+        A function that removes the redaction.
     """
     before = logging.getLogRecordFactory()
 
@@ -32,10 +32,10 @@ def install_log_redaction(redactor: Redactor) -> Callable[[], None]:
 
 
 def _redacted(record: logging.LogRecord, redactor: Redactor) -> logging.LogRecord:
-    """The record with its message put together and redacted; handlers find nothing else in it."""
+    """The record with its formatted and redacted message; its arguments and exception are removed."""
     try:
         record.msg = redactor.text(record.getMessage())
-    except Exception:  # noqa: BLE001 - arguments that do not fit, or cannot be shown, may hold anything
+    except Exception:  # noqa: BLE001 - arguments that cannot be formatted may contain secrets
         record.msg = WITHHELD
     record.args = None
     if record.exc_info:

@@ -1,4 +1,4 @@
-"""What is secret or personal by its shape, whatever its value: tokens, passwords, phone numbers, messages."""
+"""Patterns of secrets and personal data: tokens, passwords, phone numbers, texts of messages."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ MESSAGE = "[message]"
 WITHHELD = "[withheld: redaction failed]"
 
 MASKS = re.compile(r"\[(?:secret|phone|e-mail|message|withheld: redaction failed)\]|wamid\.…\S{6}")
-"""What this gate has put into a text before; never masked again."""
+"""The masks of an earlier redaction, which are never masked again."""
 
 
 class Span(NamedTuple):
-    """A part of a text that must not be shown, and what stands in its place."""
+    """A part of a text to be masked, and its mask."""
 
     start: int
     end: int
@@ -33,7 +33,7 @@ _CLOSE = r"(?:(?<!\\)(?P=q)|\Z)"
 CREDENTIALS = tuple(
     re.compile(pattern, flags)
     for pattern, flags in (
-        # The password of a URI, with unescaped "@", "/" and quotes; a port followed by a path is none.
+        # The password of a URI, also with unescaped "@", "/" and quotes; not a port followed by a path.
         (
             r"://[^\s:/@?#\"']*:(?!\d{1,5}(?:[/?#]|$))(?P<m>[^\s\"']+|\S+?)@(?=[^\s@\"'/]*(?:[\s\"'/?#,;)]|$))",
             0,
@@ -56,7 +56,7 @@ CREDENTIALS = tuple(
         (r"\bhub(?:\.|%2E)verify_token(?:=|%3D)(?P<m>[^&\s\"'<>]+)", re.IGNORECASE),
         (rf"[?&]{_NAMES}=(?P<m>[^&\s\"'<>]+)", re.IGNORECASE),
         (r"[?&](?:apikey|key|sig|signature)=(?P<m>[^&\s\"'<>]+)", re.IGNORECASE),
-        # Tokens that show what they are.
+        # Tokens with a known prefix.
         (r"(?P<m>\beyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?)", 0),
         (
             r"(?P<m>\b(?:sb_secret_|sbp_|glsa_|glc_|gh[pousr]_|github_pat_|xox[abeprs]-|EAA(?=\w{20}))[\w-]{8,})",
@@ -85,7 +85,7 @@ _DIGITS = re.compile(rb"(?<!\d)\d{9,15}(?!\d)")
 _DATE = r"(?:19|20)\d\d[-./](?:0[1-9]|1[0-2])[-./](?:0[1-9]|[12]\d|3[01])"
 _CLOCK = r"\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:\s?(?:Z|UTC|[+-]\d\d(?::?\d\d)?))?"
 _ANY_YEAR = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?"
-"""With a time of the day behind it this is a date even in a year that nobody lives in, such as 9999."""
+"""A date and a time, in any year, such as 9999."""
 _DENSE_DATE = r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _HEX = "|".join(rf"[0-9a-fA-F]{{{length}}}" for length in (128, 96, 64, 56, 40, 32, 24, 20, 16, 12, 10, 8))
@@ -95,14 +95,14 @@ _COUNTED = (
     "fingerprint|sha|commit|hash|digest|bytes|rows|tuples|duration|ms"
 )
 SETTING = re.compile(r".*_(?:age|size|limit|cost|delay|threshold|mem|memory|bytes|ms|seconds)")
-"""How the name of a field ends that holds a number, even where its value is a text."""
+"""Names of fields that hold a number, even if the value is a string."""
 _NO_TIME = rf"(?!{_DATE}|\d\d:\d\d)"
 _GAP = rf"(?:[ .\-\u00a0\u2010-\u2015]{_NO_TIME})"
 
 PERSONAL = re.compile(
     "|".join(
         (
-            # What looks like a phone number and is none comes first, so that the scan passes over it.
+            # First what looks like a phone number but is not one, so that the scan skips it.
             r"(?P<keep>" + MASKS.pattern,
             r"(?<![0-9A-Za-z])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![0-9A-Za-z])",
             rf"(?<!\d){_DATE}(?:[T ]{_CLOCK})?(?!\d)",
@@ -110,18 +110,18 @@ PERSONAL = re.compile(
             rf"(?<![+\d]){_DENSE_DATE}(?:T?(?:[01]\d|2[0-3])[0-5]\d[0-5]\d)?(?!\d)",
             rf"(?<![\d.])(?:{_OCTET}\.){{3}}{_OCTET}(?::\d{{1,5}})?(?![\d.])",
             r"\b0x[0-9a-fA-F]+",
-            # Seconds and milliseconds since 1970: no country's numbers have this length after a 1.
+            # Seconds and milliseconds since 1970: no phone number that begins with 1 has this length.
             r"(?<![+\d])1[5-9]\d{8}(?:\d{3})?(?:\.\d+)?(?!\d)",
             rf"(?<![0-9A-Za-z%])(?=\d*[a-fA-F])(?:{_HEX})(?![0-9A-Za-z])",
             r"(?<![\d.+])(?:0|[1-9]\d{0,6})\.\d+(?![\d.])",
             rf"(?<![+\d])\d+(?:{_UNITS})(?![\w.])",
-            # Round numbers and the largest of 32 bits are limits and settings.
+            # Round numbers and the largest numbers of 32 bits are limits and settings.
             r"(?<![+\d])(?:[1-9]\d{0,3}0{5,}|214748364[78]|429496729[56])(?!\d)",
             rf"\b(?:{_COUNTED})[\"']?[ =:#]{{1,2}}\d+(?![\d ]*\d)",
             r"\bseed\b[\w ]{0,40}[ =:#]{1,2}\d{1,10}(?!\d)",
             r"(?<=://)[\w.%-]+@)",
             r"(?P<email>(?<![\w.+%-])[\w.+%-]{1,256}(?:@|%40)[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b)",
-            # International, with its prefix: any grouping.
+            # International, with prefix: in any grouping.
             rf"(?P<plus>(?:\+|%2[bB]|(?<!\d)00|\(\+){_GAP}?[1-9](?:[()]?{_GAP}?[()]?\d){{6,14}}(?!\d))",
             rf"(?P<area>\(\d{{1,5}}\){_GAP}?\d(?:{_GAP}?\d){{4,12}}(?!\d))",
             # Without prefix: bare digits, or groups of digits.
@@ -135,7 +135,7 @@ _SHORTEST = {"plus": 7, "area": 8, "bare": 8, "pair": 9, "groups": 8}
 
 
 def credentials(text: str) -> Iterator[Span]:
-    """Passwords, tokens and signatures, and the texts of messages in JSON."""
+    """Find passwords, tokens and signatures, and the texts of messages in JSON."""
     for pattern in CREDENTIALS:
         for match in pattern.finditer(text):
             yield Span(*match.span("m"), SECRET)
@@ -148,7 +148,7 @@ def credentials(text: str) -> Iterator[Span]:
 
 
 def message_ids(text: str) -> Iterator[Span]:
-    """WhatsApp message ids, which have the phone number in them, and other base64 texts with one inside."""
+    """Find WhatsApp message ids, which contain a phone number, and other base64 texts that contain one."""
     for match in WAMID.finditer(text):
         shown = match["m"][-6:] if len(match["m"]) > 12 else "******"
         yield Span(*match.span("m"), f"…{shown}")
@@ -158,7 +158,7 @@ def message_ids(text: str) -> Iterator[Span]:
 
 
 def personal(text: str) -> Iterator[Span]:
-    """Phone numbers and e-mail addresses."""
+    """Find phone numbers and e-mail addresses."""
     for match in PERSONAL.finditer(text):
         kind = match.lastgroup if match.lastgroup != "gap" else "groups"
         if kind == "email":
@@ -168,7 +168,7 @@ def personal(text: str) -> Iterator[Span]:
 
 
 def _decoded(text: str) -> bytes:
-    """What a base64 text says, as far as it can be read; nothing where it is none."""
+    """Decode a base64 text as far as possible; nothing if it is not base64."""
     standard = text.rstrip("=").translate(str.maketrans("-_", "+/"))
     whole = standard[: len(standard) - (len(standard) % 4 == 1)]
     try:

@@ -1,7 +1,7 @@
-"""The one gate between what the suite knows and what anybody reads: terminal, logs, reports, evidence.
+"""Redacts everything that the suite writes: terminal, logs, reports, evidence.
 
-It masks the secrets of the run in every usual encoding, whatever is secret by its shape, and personal data:
-phone numbers, e-mail addresses, texts of messages. It fails closed: what cannot be redacted is withheld.
+Masks the secrets of the run in every usual encoding, other secrets by their pattern, and personal data: phone
+numbers, e-mail addresses, texts of messages. Fails closed: what cannot be redacted is withheld.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ Finder = Callable[[str], Iterable[Span]]
 Redacted = TypeVar("Redacted")
 
 _ROUNDS = 6
-"""Passes over a text until nothing is found any more; one that needs more is withheld."""
+"""Passes over a text until nothing more is found; a text that needs more passes is withheld."""
 
-_REMEMBERED = 10_000
-_REMEMBERED_LENGTH = 200
-"""How many short texts are redacted once only: names and dots come by the thousand."""
+_CACHED_TEXTS = 10_000
+_CACHED_LENGTH = 200
+"""Short texts whose redaction is cached: the same names and dots are written thousands of times."""
 
 _CUT = re.compile(r"\.\.\.|…")
 SHORTEST_REMAINS = 4
-"""Characters of a secret that are masked where a text was cut in its middle; fewer are no use to anybody."""
+"""Shortest part of a secret that is masked beside a cut (``…``); shorter parts reveal too little."""
 
 _SCHEME = re.compile(r"[A-Za-z]+(?=:|%(?:25)*3A)")
-"""How a URL begins: of a secret that is one, this is known to everybody."""
+"""The scheme of a secret URL, which is not secret."""
 
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"} | {
     code: f"\\u{code:04x}" for code in (0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 }
-"""What a terminal or a browser would obey rather than show: a deployment's data must not steer them."""
+"""Control characters, which a terminal or a browser would execute: data of a deployment must not control them."""
 
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
-"""Unlike ``str.lower`` this keeps the length of a text, so that positions stay what they are."""
+"""Unlike ``str.lower`` this keeps the length of a text, and so all positions in it."""
 
 _BASE64_CHARACTERS = frozenset(string.ascii_letters + string.digits + "+/-_=")
 _PHONE_KEYS = frozenset({"phone_number", "phone", "display_phone_number", "wa_id", "recipient_id", "msisdn"})
@@ -56,11 +56,11 @@ _LOG_QUOTES = (
 
 
 class Redactor:
-    """Masks the secrets that it has learnt, whatever is secret by its shape, and personal data.
+    """Masks the secrets that it has learnt, other secrets by their pattern, and personal data.
 
     A secret that is short (fewer than 8 characters) or a word (such as ``postgres``) is masked as a whole
-    word only; where a word is the whole value of a field of data it stays, since it is the name of a role or
-    a database there. A secret of fewer than 3 characters is masked in no prose at all.
+    word only. If a word is the whole value of a field it stays, because there it is the name of a role or a
+    database. A secret of fewer than 3 characters is not masked in text.
     """
 
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
@@ -70,7 +70,7 @@ class Redactor:
         self._words: set[str] = set()
         self._plain_words: set[str] = set()
         self._word_pattern: re.Pattern[str] | None = None
-        self._known: dict[str, str] = {}
+        self._cache: dict[str, str] = {}
         for secret in secrets:
             self.learn(secret)
 
@@ -89,45 +89,45 @@ class Redactor:
             self._plain_words.add(value)
         longest_first = sorted(self._words, key=len, reverse=True)
         self._word_pattern = re.compile("|".join(map(_whole_word, longest_first))) if longest_first else None
-        self._known.clear()
+        self._cache.clear()
 
     def text(self, text: str) -> str:
         """The text without secrets and personal data; redacting it again changes nothing."""
-        known = self._known.get(text)
-        if known is None:
-            known = self._closed(lambda: self._settle(text, self._secrets, patterns.personal))
-            if len(text) <= _REMEMBERED_LENGTH and len(self._known) < _REMEMBERED:
-                self._known[text] = known
-        return known
+        redacted = self._cache.get(text)
+        if redacted is None:
+            redacted = self._or_withheld(lambda: self._repeat(text, self._secrets, patterns.personal))
+            if len(text) <= _CACHED_LENGTH and len(self._cache) < _CACHED_TEXTS:
+                self._cache[text] = redacted
+        return redacted
 
     def known_secrets_only(self, text: str) -> str:
-        """The text without the secrets that were learnt; for what isn't text, where shapes mean nothing."""
-        return self._closed(lambda: _masked(text, self._learnt(text)))
+        """The text without the learnt secrets; for data other than text, in which patterns match by chance."""
+        return self._or_withheld(lambda: _masked(text, self._learnt(text)))
 
     def log_line(self, text: str) -> str:
-        """A line of somebody else's log: what stands in quotes or after ``body:`` or ``message:`` goes too."""
-        return self._closed(lambda: self._settle(text, self._secrets, patterns.personal, _quoted))
+        """A line of a deployment's log; also masks what is in quotes or follows ``body:`` or ``message:``."""
+        return self._or_withheld(lambda: self._repeat(text, self._secrets, patterns.personal, _quoted))
 
     def data(self, data: Any) -> Any:
-        """JSON-like data with its strings redacted; numbers, truth values and the structure stay.
+        """JSON-like data with its strings redacted; numbers, booleans and the structure stay.
 
-        Control characters are shown as what they are, such as ``\\x1b``.
-        A key is changed only where it is itself a secret or a phone number.
+        Control characters are escaped, such as ``\\x1b``. A key changes only if it is a secret or personal data
+        itself.
         """
-        return self._closed(lambda: self._walk(data, ()))
+        return self._or_withheld(lambda: self._walk(data, ()))
 
     def lines(self, lines: Iterable[str]) -> Iterator[str]:
         """Each of the lines without secrets and personal data."""
         return map(self.text, lines)
 
-    def _closed(self, redact: Callable[[], Redacted]) -> Redacted | str:
+    def _or_withheld(self, redact: Callable[[], Redacted]) -> Redacted | str:
         try:
             return redact()
-        except Exception:  # noqa: BLE001 - whatever went wrong, what could not be redacted must not be shown
+        except Exception:  # noqa: BLE001 - what could not be redacted must not be shown
             return WITHHELD
 
-    def _settle(self, text: str, *stages: Finder) -> str:
-        """Mask until nothing is found any more, so that redacting the result again changes nothing."""
+    def _repeat(self, text: str, *stages: Finder) -> str:
+        """Mask until nothing more is found, so that redacting the result again changes nothing."""
         for _ in range(_ROUNDS):
             before = text
             for stage in stages:
@@ -142,8 +142,8 @@ class Redactor:
         yield from patterns.message_ids(text)
 
     def _learnt(self, text: str) -> Iterator[Span]:
-        for known, within in ((self._anywhere, text), (self._caseless, text.translate(_LOWER))):
-            for form in known:
+        for forms_, within in ((self._anywhere, text), (self._caseless, text.translate(_LOWER))):
+            for form in forms_:
                 yield from (Span(start, start + len(form), SECRET) for start in _positions(within, form))
         for match in _CUT.finditer(text):
             yield from (_remains(text, match, form) for form in self._anywhere)
@@ -184,7 +184,7 @@ class Redactor:
 
 
 def _masked(text: str, spans: Iterable[Span]) -> str:
-    """The text with its spans masked; spans that overlap become one, and masks of an earlier pass stay."""
+    """The text with its spans masked; overlapping spans become one, and masks of an earlier pass stay."""
     kept = [match.span() for match in MASKS.finditer(text)]
     wanted = sorted(
         span
@@ -209,7 +209,7 @@ def _positions(text: str, form: str) -> Iterator[int]:
 
 
 def _around(text: str, start: int, end: int) -> tuple[int, int]:
-    """A base64 part with the character on either side, which carries bits of the value, and the padding."""
+    """Extend a base64 part by the character on either side, which has bits of the value, and by the padding."""
     if start and text[start - 1] in _BASE64_CHARACTERS:
         start -= 1
     if end < len(text) and text[end] in _BASE64_CHARACTERS:
@@ -220,7 +220,7 @@ def _around(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _remains(text: str, cut: re.Match[str], form: str) -> Span:
-    """What a cut has left of a secret before or after its dots; an empty span where it left nothing."""
+    """The parts of a secret beside a cut; an empty span if there are none."""
     scheme = _SCHEME.match(form)
     shortest = SHORTEST_REMAINS + (scheme.end() if scheme else 0)
     longest = range(len(form) - 1, shortest - 1, -1)

@@ -1,4 +1,4 @@
-"""The forms in which a secret value turns up in text: its encodings, its escapings, its digests."""
+"""The forms of a secret value in text: its encodings, its escaped forms, its digests."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
 SHORT = 8
-"""A value with fewer characters is masked as a whole word only: inside other words it is a coincidence."""
+"""A value with fewer characters is masked as a whole word only: inside other words it is chance."""
 
 UNMASKED = 3
-"""A value with fewer characters is not masked in prose at all, or every other word would be gone."""
+"""A value with fewer characters is not masked in text, where it would match by chance everywhere."""
 
 _WORD_LIKE = re.compile(r"[a-z]+(?:[_-][a-z]+)*|[A-Za-z][a-z]+")
 _PERCENT = re.compile(r"%[0-9A-F]{2}")
@@ -26,13 +26,13 @@ class Forms:
     """What to look for in a text to find one secret."""
 
     anywhere: frozenset[str] = frozenset()
-    """Masked wherever they stand."""
+    """Masked everywhere."""
     caseless: frozenset[str] = frozenset()
-    """In lower case; masked wherever they stand in whatever case: hex digits, percent-encoding."""
+    """In lower case; masked everywhere, in upper and lower case: hex digits, percent-encoding."""
     words: frozenset[str] = frozenset()
-    """Masked where they stand as whole words."""
+    """Masked as whole words only."""
     base64_parts: frozenset[str] = frozenset()
-    """What every base64 text with the value inside has in it; its neighbours carry bits of the value too."""
+    """Parts that every base64 text around the value contains; the characters beside them have bits of it too."""
 
     def __repr__(self) -> str:
         """A mask: the forms are the secret."""
@@ -40,7 +40,7 @@ class Forms:
 
 
 def is_word_like(value: str) -> bool:
-    """Whether a secret looks like a word, such as ``postgres``, which is the name of many things."""
+    """Whether a secret looks like a word, such as ``postgres``, which also names other things."""
     return len(value) <= 12 and _WORD_LIKE.fullmatch(value) is not None
 
 
@@ -58,7 +58,7 @@ def forms(value: str) -> Forms:
 
 
 def _digests(value: str) -> Iterator[str]:
-    """Hex digests in lower case, as platforms show them in place of the value."""
+    """Hex digests in lower case, which platforms show instead of the value."""
     for algorithm in ("md5", "sha1", "sha256"):
         yield hashlib.new(algorithm, _octets(value), usedforsecurity=False).hexdigest()
 
@@ -95,7 +95,7 @@ def _escaped(value: str) -> Iterator[str]:
 
 
 def _base64_parts(value: str) -> Iterator[str]:
-    """What is the same in every base64 text around the value, for each of the three alignments."""
+    """The part that is the same in every base64 text around the value, for each of the three alignments."""
     octets = _octets(value)
     for before in range(3):
         first = -(-before * 8 // 6)

@@ -1,4 +1,4 @@
-"""A text stream behind the redaction gate."""
+"""A text stream that redacts what is written to it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from reports.redaction.redactor import Redactor
 
 
 class RedactingStream:
-    """A text stream that passes what is written through the gate; everything else is the stream's own."""
+    """Wraps a text stream and redacts what is written; everything else goes to the stream itself."""
 
     def __init__(self, stream: TextIO, redactor: Redactor) -> None:
         self._stream = stream
         self._redactor = redactor
 
     def write(self, text: str) -> int:
-        """Write the text redacted; returns the number of characters given."""
+        """Write the text redacted; returns the length of the given text."""
         self._stream.write(self._redactor.text(text))
         return len(text)
 
@@ -25,5 +25,5 @@ class RedactingStream:
         self._stream.writelines(self._redactor.lines(lines))
 
     def __getattr__(self, name: str) -> Any:
-        """Whatever else the stream can do."""
+        """Every other attribute of the stream."""
         return getattr(self._stream, name)

@@ -1,1 +1,1 @@
-"""The redaction gate."""
+"""Redaction."""

@@ -1,4 +1,4 @@
-"""Planted secrets and personal data are searched for in everything that a run writes and shows."""
+"""Searches everything that a run writes and shows for planted secrets and personal data."""
 
 from __future__ import annotations
 
@@ -141,15 +141,15 @@ def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return run(folder, *VARIANTS[request.param], variables=variables)
 
 
-def test_nothing_planted_is_written_or_shown(finished: Run) -> None:
+def test_no_planted_secret_is_written_or_shown(finished: Run) -> None:
     assert (finished.status, finished.verdict["verdict"]) == (1, "no-go")
     assert len(finished.verdict["checks"]) == 8
     texts = {"output": finished.output} | {str(path): read(path) for path in finished.files}
     assert len(texts) > 12
     for what, planted in FORBIDDEN.items():
         leaks = [
-            f"{place}: …{text[text.index(planted) - 80 :][:200]}…"
-            for place, text in texts.items()
+            f"{source}: …{text[text.index(planted) - 80 :][:200]}…"
+            for source, text in texts.items()
             if planted in text
         ]
         assert not leaks, what

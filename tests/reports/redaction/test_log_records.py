@@ -1,4 +1,4 @@
-"""Log records carry redacted text only, and logging is left as it was."""
+"""Log records contain redacted text only, and the redaction can be removed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reports.redaction.redactor import Redactor
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
-    """What a handler that shows everything has written, while the gate stands before the log."""
+    """The output of a log handler while redaction is installed."""
     before = logging.getLogRecordFactory()
     undo = install_log_redaction(Redactor([Secret("s3cr3t-app-Value")]))
     stream = io.StringIO()
@@ -55,6 +55,6 @@ def test_tracebacks_and_stacks_are_redacted(written: io.StringIO) -> None:
     assert "s3cr3t-app-Value" not in written.getvalue()
 
 
-def test_arguments_that_do_not_fit_are_withheld(written: io.StringIO) -> None:
+def test_unformattable_arguments_are_withheld(written: io.StringIO) -> None:
     LOGGER.warning("%d messages", "s3cr3t-app-Value")
     assert written.getvalue() == f"WARNING tests.redacted {WITHHELD}\n"

@@ -1,4 +1,4 @@
-"""The redaction gate: what it masks, what it leaves, and that it fails closed."""
+"""The redactor: what it masks, what it keeps, and that it fails closed."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_phone_numbers_are_masked(number: str, around: str) -> None:
     assert redactor.text(around.format(number)) == around.format("[phone]")
 
 
-def test_message_ids_show_their_last_characters_only() -> None:
+def test_message_ids_keep_their_last_six_characters() -> None:
     wamid = (
         "wamid." + base64.b64encode(b"\x1d\x18\x0c" + PHONE.encode() + b"\x15\x02\x00\x12\x18 A1B2C3D4").decode()
     )
@@ -141,7 +141,7 @@ def test_personal_data_is_masked(text: str, expected: str) -> None:
         "postgresql is not the word, nor is postgres_fdw; ab stays in prose",
     ],
 )
-def test_everything_else_stays(text: str) -> None:
+def test_harmless_text_is_unchanged(text: str) -> None:
     assert redactor.text(text) == text
 
 
@@ -201,14 +201,14 @@ def test_number_or_secret_as_a_key_is_masked() -> None:
         ("timeout after 30 s", "timeout after 30 s"),
     ],
 )
-def test_log_lines_lose_what_is_quoted(line: str, expected: str) -> None:
+def test_quotes_in_log_lines_are_masked(line: str, expected: str) -> None:
     assert redactor.log_line(line) == expected
     assert redactor.log_line(expected) == expected
 
 
-def test_what_cannot_be_redacted_is_withheld() -> None:
+def test_unredactable_data_is_withheld() -> None:
     class Broken(Redactor):
-        def _secrets(self, text: str) -> None:  # type: ignore[override] # a fault inside the gate
+        def _secrets(self, text: str) -> None:  # type: ignore[override] # a fault inside the redactor
             raise RuntimeError(text)
 
     assert Broken().text("hunter") == WITHHELD
@@ -219,13 +219,13 @@ def test_what_cannot_be_redacted_is_withheld() -> None:
     assert Redactor().data(deep) == WITHHELD
 
 
-def test_representations_show_nothing() -> None:
+def test_repr_shows_no_secret() -> None:
     from reports.redaction.secret_forms import forms
 
     assert "s3cr3t" not in repr(forms(APP_SECRET)) + repr(Redactor([Secret(APP_SECRET)]))
 
 
-def test_what_is_learnt_later_is_masked_from_then_on() -> None:
+def test_secret_learnt_later_is_masked() -> None:
     later = Redactor()
     assert later.text("local-Passw0rd") == "local-Passw0rd"
     later.learn(Secret("local-Passw0rd"))
@@ -243,7 +243,7 @@ def test_stream_redacts_what_is_written() -> None:
 
 
 def test_evidence_is_judged_as_it_was_written(tmp_path) -> None:
-    """The file, and what the checks get, have neither secrets nor personal data."""
+    """The checks judge the redacted evidence that is in the file."""
     path = tmp_path / "evidence.json"
     seen = Evidence(Settings(target="staging"), datetime(2026, 1, 31, tzinfo=UTC), {"host": DSN, "caller": PHONE})
     kept = write_evidence(path, seen, redactor)
@@ -252,8 +252,8 @@ def test_evidence_is_judged_as_it_was_written(tmp_path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["evidence.json"]
 
 
-def test_what_cannot_be_redacted_is_not_written(tmp_path) -> None:
-    """Half of the evidence, or all of it in clear, would be worse than none."""
+def test_unredactable_evidence_is_not_written(tmp_path) -> None:
+    """No file is written rather than a part of the evidence or plain secrets."""
 
     class Broken(Redactor):
         def text(self, text: str) -> str:
@@ -300,7 +300,7 @@ ENCODINGS = {
 
 @STEADY
 @given(SECRETS, st.sampled_from(sorted(ENCODINGS)), st.text(max_size=20), st.text(max_size=20))
-def test_a_planted_secret_never_survives(value: str, encoding: str, before: str, after: str) -> None:
+def test_planted_secret_never_survives(value: str, encoding: str, before: str, after: str) -> None:
     planted = ENCODINGS[encoding](value)
     redacted = Redactor([Secret(value)]).text(f"{before}{planted}{after}")
     assert planted not in redacted
@@ -310,11 +310,11 @@ def test_a_planted_secret_never_survives(value: str, encoding: str, before: str,
 @STEADY
 @given(st.text(max_size=200), SECRETS)
 def test_redaction_is_idempotent(text: str, value: str) -> None:
-    gate = Redactor([Secret(value), Secret("postgres"), Secret("secret")])
-    once = gate.text(text)
-    assert gate.text(once) == once
-    line = gate.log_line(text)
-    assert gate.log_line(line) == line
+    redactor_ = Redactor([Secret(value), Secret("postgres"), Secret("secret")])
+    once = redactor_.text(text)
+    assert redactor_.text(once) == once
+    line = redactor_.log_line(text)
+    assert redactor_.log_line(line) == line
 
 
 FRAGMENTS = st.lists(
@@ -329,19 +329,19 @@ FRAGMENTS = st.lists(
 
 @STEADY
 @given(FRAGMENTS)
-def test_redaction_is_idempotent_where_rules_meet(text: str) -> None:
-    gate = Redactor([Secret("postgres"), Secret("secret")])
-    once = gate.text(text)
-    assert gate.text(once) == once
-    line = gate.log_line(text)
-    assert gate.log_line(line) == line
+def test_redaction_of_combined_patterns_is_idempotent(text: str) -> None:
+    redactor_ = Redactor([Secret("postgres"), Secret("secret")])
+    once = redactor_.text(text)
+    assert redactor_.text(once) == once
+    line = redactor_.log_line(text)
+    assert redactor_.log_line(line) == line
 
 
 @STEADY
 @given(
     st.from_regex(r"\+?[1-9][0-9]{7,13}", fullmatch=True), st.text(st.characters(categories=["Zs", "Po", "Ps"]))
 )
-def test_a_planted_phone_number_never_survives(number: str, around: str) -> None:
+def test_planted_phone_number_never_survives(number: str, around: str) -> None:
     digits = number.lstrip("+")
     assume(not digits.startswith(("15", "16", "17", "18", "19", "20")))  # times
     assume("00000" not in digits and not digits.startswith(("21474836", "42949672")))  # limits
@@ -349,15 +349,15 @@ def test_a_planted_phone_number_never_survives(number: str, around: str) -> None
     assert number.lstrip("+") not in redacted
 
 
-def test_control_characters_are_shown_as_what_they_are() -> None:
-    """A service's name does not steer the terminal or the browser of whoever reads of it."""
-    said = {"a\x1b[2J": "x\x1b[31m\x07\r\u202e\x9b", "lines": "one\n\ttwo"}
-    shown = Redactor().data(said)
+def test_control_characters_are_escaped() -> None:
+    """Names from a deployment cannot control a terminal or a browser."""
+    data = {"a\x1b[2J": "x\x1b[31m\x07\r\u202e\x9b", "lines": "one\n\ttwo"}
+    shown = Redactor().data(data)
     assert shown == {"a\\x1b[2J": "x\\x1b[31m\\x07\\x0d\\u202e\\x9b", "lines": "one\n\ttwo"}
     assert Redactor().data(shown) == shown
 
 
 @pytest.mark.parametrize("time", ["9999-01-01T00:00:00Z", "0001-12-31T00:00:00Z", "9999-01-01 00:00:00 UTC"])
-def test_times_far_off_are_no_phone_numbers(time: str) -> None:
-    """They stand for times that cannot be held, such as infinity, and evidence has to stay readable."""
+def test_far_times_are_not_phone_numbers(time: str) -> None:
+    """Timestamps outside Python's range, such as infinity, are clamped to them."""
     assert Redactor().text(f"due {time}, in 7973 years") == f"due {time}, in 7973 years"
