@@ -1,1 +1,1 @@
-"""What people read: outcomes, verdict, the redaction gate, Allure results, summary, terminal."""
+"""Reports of a run: verdict, redaction, terminal, summary, pages, Allure results, notifications."""

@@ -1,4 +1,4 @@
-"""One judged case of a check, as plain data: what every report is made of."""
+"""One judged case of a check, as plain data; every report is made from it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from fixtures.outcome import Status, Violation
 
 WORST_FIRST = (Status.FAILED, Status.ERROR, Status.UNPROVEN, Status.PASSED, Status.NOT_APPLICABLE)
 _PHASES = (Status.FAILED, Status.ERROR, Status.UNPROVEN, Status.NOT_APPLICABLE, Status.PASSED)
-"""Setup and teardown pass for every test, so within one test not applicable outweighs passed."""
+"""Worst first within one test: its setup and teardown pass, so not applicable outweighs passed."""
 
 
 def worst(*statuses: Status) -> Status:
-    """The worst of the statuses: failed, error, unproven, passed; not applicable where there is nothing else."""
+    """The worst of the statuses: failed, error, unproven, passed; not applicable if there is no other."""
     return min(statuses, key=WORST_FIRST.index)
 
 
@@ -36,7 +36,7 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Case:
-    """One case of a check: who it is, how it was judged, and why. All its prose is redacted."""
+    """One case of a check: its identity, how it was judged, and why. All its prose is redacted."""
 
     check: str
     """Id of the checklist item: ``check-01``."""
@@ -54,11 +54,11 @@ class Case:
     cadences: tuple[str, ...] = ()
     """Markers that say when the check runs: immediate, daily, weekly, deploy, predeploy, rollback."""
     aspect: str = ""
-    """What tells it from the other cases of its check, for people: the parameter's id, or the test's name in words
-    where several tests prove the check."""
+    """What distinguishes it from the other cases of its check: the parameter's id, or the test's name in words if
+    several tests prove the check."""
     status: Status = Status.PASSED
     reason: str = ""
-    """Why it isn't passed, in one line; empty where it is."""
+    """Why it did not pass, in one line; empty if it passed."""
     advice: str = ""
     """What to do about an error."""
     expectation: str = ""
@@ -68,20 +68,20 @@ class Case:
     tables: tuple[Table, ...] = ()
     charts: tuple[str, ...] = ()
     known_issue: str = ""
-    """Why somebody expects it to fail, where it does: the reason of its ``xfail`` mark."""
+    """The reason of its ``xfail`` mark, if it has one and failed."""
 
     @property
     def label(self) -> str:
-        """The item as people say it: ``Check 2``, ``Step 1.2``."""
+        """The item's label: ``Check 2``, ``Step 1.2``."""
         return label_of(self.check)
 
     @property
     def name(self) -> str:
-        """The case under its checklist item's name."""
+        """The case's name: label and title of its checklist item, and its aspect."""
         return f"{self.label} · {self.title}" + (f" [{self.aspect}]" if self.aspect else "")
 
     def after(self, later: Case) -> Case:
-        """This case when a later phase of the same test has been judged: the worse of the two."""
+        """Merge with the case of a later phase of the same test: the worse of the two."""
         if _PHASES.index(later.status) <= _PHASES.index(self.status):
             return later
         if later.status is Status.ERROR:
@@ -89,7 +89,7 @@ class Case:
         return self
 
     def plain(self) -> dict[str, Any]:
-        """The case as builtin types, as pytest-xdist can send it."""
+        """The case as builtin types, which pytest-xdist can send."""
         import msgspec
 
         plain = msgspec.to_builtins(self)
@@ -98,7 +98,7 @@ class Case:
 
     @staticmethod
     def of(plain: Mapping[str, Any]) -> Case:
-        """The case that :meth:`plain` gave."""
+        """The case from what :meth:`plain` returned."""
         import msgspec
 
         return msgspec.convert(plain, Case)

@@ -1,4 +1,4 @@
-"""From what a test did to a judged case: status, reason, violations, and the few lines that a person reads."""
+"""Builds a judged case from what a test did: status, reason, violations, and the lines that a person reads."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from reports.case import Case, Doubt, words_of
 from reports.redaction.redactor import Redactor
 
 CADENCES = ("immediate", "daily", "weekly", "deploy", "predeploy", "staging", "rollback")
-UNEXPECTED = "look at the traceback, which junit.xml and Allure's results have: the suite did not expect this"
+UNEXPECTED = "read the traceback in junit.xml or in Allure's results: the suite did not expect this error"
 LONGEST_REASON = 1000
-"""Characters of a reason that are shown; figures and names stand at its beginning."""
+"""Characters of a reason that are shown; its figures and names come first."""
 
 
 def case_of(item: pytest.Item) -> Case | None:
-    """The case that a test is, not judged yet; None where the test declares no checklist item."""
+    """The case of a test, not judged yet; None if the test declares no checklist item."""
     function = getattr(item, "function", None)
     declared = item_of(function)
     if declared is None:
@@ -35,13 +35,13 @@ def case_of(item: pytest.Item) -> Case | None:
 
 
 def _aspect(item: pytest.Item, declared: Item, name: str) -> str:
-    """The test's name in words, where it isn't the only one that proves the checklist item."""
+    """The test's name in words if several tests prove the checklist item, otherwise empty."""
     tests = [test for test in vars(getattr(item, "module", item)).values() if item_of(test) == declared]
     return words_of(name) if len(tests) > 1 else ""
 
 
 def unjudged(declared: Item, case: str, test: str, node: str, marks: list[str]) -> Case:
-    """A case of a checklist item before anything is known of its outcome."""
+    """A case of a checklist item, not judged yet."""
     return Case(
         check=declared.id,
         title=declared.title,
@@ -56,7 +56,7 @@ def unjudged(declared: Item, case: str, test: str, node: str, marks: list[str]) 
 
 
 def judged(case: Case, item: pytest.Item, call: pytest.CallInfo[None], redactor: Redactor) -> Case:
-    """The case after one phase of its test, with all prose redacted."""
+    """The case as one phase of its test judges it, with all prose redacted."""
     judge = item.stash.get(JUDGE, Judge())
     raised = call.excinfo.value if call.excinfo is not None else None
     facts = _facts(raised, call.when, judge)
@@ -67,7 +67,8 @@ def judged(case: Case, item: pytest.Item, call: pytest.CallInfo[None], redactor:
         "expectation": judge.expectation,
         "findings": list(judge.findings),
         "tables": [
-            {"title": t.title, "rows": [dict(row) for row in t.rows], "total": t.total} for t in judge.tables
+            {"title": table.title, "rows": [dict(row) for row in table.rows], "total": table.total}
+            for table in judge.tables
         ],
         "charts": list(judge.charts),
     }
@@ -82,7 +83,7 @@ def _cut(text: str) -> str:
 
 
 def _facts(raised: BaseException | None, when: str, judge: Judge) -> dict[str, Any]:
-    """Status, reason and what belongs to it; a violation that was found outweighs whatever happened after it."""
+    """Status, reason, advice, violations and doubts; a violation outweighs what happened after it in the test."""
     status = _status(raised, when)
     violations = list(judge.violations)
     if isinstance(raised, CheckFailed):
@@ -107,7 +108,7 @@ def _status(raised: BaseException | None, when: str) -> Status:
         return Status.NOT_APPLICABLE
     if isinstance(raised, pytest.skip.Exception):
         return Status.UNPROVEN
-    # What goes wrong while cleaning up says nothing about the deployment, whatever its type.
+    # An error in teardown says nothing about the deployment, whatever its type.
     if isinstance(raised, AssertionError) and when != "teardown":
         return Status.FAILED
     return Status.ERROR
@@ -128,7 +129,7 @@ def _message(raised: BaseException) -> str:
     text = str(raised).strip()
     if not isinstance(raised, AssertionError | pytest.fail.Exception):
         text = f"{type(raised).__name__}: {text}" if text else type(raised).__name__
-    return text or "an assertion does not hold, and says nothing more"
+    return text or "an assertion failed without a message"
 
 
 def _doubts(raised: BaseException | None, judge: Judge) -> Iterator[Doubt]:
@@ -147,7 +148,7 @@ def _advice(status: Status, raised: BaseException | None) -> str:
 
 
 def traceback_of(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
-    """The traceback of an exception that nobody expected: without local values, without pytest's own frames."""
+    """The traceback of an unexpected exception, without local values and without pytest's own frames."""
     from _pytest._code import filter_traceback
 
     excinfo.traceback = excinfo.traceback.filter(filter_traceback) or excinfo.traceback

@@ -1,4 +1,4 @@
-"""The folder of a run's reports: made before the run, with nothing in it that an earlier run left."""
+"""The folder of a run's reports: its files, and removal of what an earlier run left."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _ALLURE_NAMED = ("environment.properties", "executor.json", "categories.json")
 
 
 def prepare(directory: Path, keep: str | None) -> None:
-    """Make the folder and take the files of an earlier run out of it; other files stay, such as Allure's history.
+    """Create the folder and remove the files of an earlier run; other files stay, such as Allure's history.
 
     Args:
         directory: the folder of the reports.
-        keep: a file that is still needed: the evidence that is judged again may lie in the same folder.
+        keep: a file to keep: the evidence to be replayed may lie in the same folder.
 
     Raises:
-        pytest.UsageError: the folder cannot be written, in one sentence.
+        pytest.UsageError: the folder cannot be written.
     """
     try:
         (directory / ALLURE).mkdir(parents=True, exist_ok=True)
@@ -42,13 +42,13 @@ def prepare(directory: Path, keep: str | None) -> None:
                 stale.unlink()
     except OSError as error:
         raise pytest.UsageError(
-            f"--report-dir: the reports cannot be written into {directory} ({error.strerror}); "
-            "expected a folder that can be made and written"
+            f"--report-dir: the reports cannot be written to {directory} ({error.strerror}); "
+            "expected a folder that can be created and written"
         ) from None
 
 
 def _stale(directory: Path) -> Iterator[Path]:
-    """The files of an earlier run, known by their names."""
+    """The files of an earlier run, found by their names."""
     named = [directory / name for name in (VERDICT, SUMMARY, PAGE, REPORT, JUNIT, EVIDENCE)]
     named += [directory / ALLURE / name for name in _ALLURE_NAMED]
     yield from (path for path in named if path.is_file())

@@ -1,6 +1,6 @@
-"""A finished run in the order in which a person needs it: the same entries for the terminal and the summary.
+"""The findings of a run in the order in which a reader needs them, the same for terminal, summary and page.
 
-Cases that say the same are one entry: sixty checks that could not reach the database are one cause.
+Equal findings are merged: sixty checks that could not reach the database have one cause.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from fixtures.outcome import Status
 from reports.case import WORST_FIRST, Case, words_of
 from reports.verdict import CheckResult, RunResult, Verdict, case_names, reasons
 
-Tells = Callable[[Case], list[tuple[str, str]]]
-"""What a case says: reasons, each with what would help."""
+Reasons = Callable[[Case], list[tuple[str, str]]]
+"""Returns the reasons of a case, each with what would help."""
 
 WHY = {
     Verdict.GO: "every must holds, and nothing else failed",
@@ -25,7 +25,7 @@ WHY = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that does not hold, with the cases that it was found in."""
+    """One violation, with the cases in which it was found."""
 
     cases: tuple[str, ...]
     found: str
@@ -36,17 +36,18 @@ class Fault:
 
 @dataclass(frozen=True)
 class Cause:
-    """One reason why checks could not be looked at or judged, with what would help and whom it concerns."""
+    """One reason why checks could not be looked at or judged, with what would help."""
 
     reason: str
     help: str
     checks: tuple[str, ...]
-    """The checks concerned, as people say them, each with its criterion."""
+    """Labels of the checks with this reason, each with its criterion."""
     cases: int
+    """Number of cases with this reason."""
 
 
 def faults(check: CheckResult) -> tuple[Fault, ...]:
-    """What does not hold in a failed check, each thing once."""
+    """The violations of a failed check, each once."""
     failed = [case for case in check.cases if case.status is Status.FAILED]
     found: dict[tuple[str, str, str, str], list[str]] = {}
     for name, case in zip(case_names(failed), failed, strict=True):
@@ -59,12 +60,12 @@ def faults(check: CheckResult) -> tuple[Fault, ...]:
 
 
 def where(check: CheckResult, fault: Fault) -> str:
-    """The cases that a fault was found in; nothing in a check of one case, where nobody has to be told."""
+    """The cases in which a fault was found; empty if the check has only one case."""
     return some([readable(name) for name in fault.cases]) if len(check.cases) > 1 else ""
 
 
 def readable(name: str) -> str:
-    """The name of a case for people: a test's name becomes words, a parameter's id stays."""
+    """A case's name for readers: a test's name becomes words, a parameter's id stays."""
     test, bracket, parameter = name.partition("[")
     if not test.startswith("test_"):
         return name
@@ -86,18 +87,18 @@ def unproven(run: RunResult) -> tuple[Cause, ...]:
 
 
 def not_applicable(run: RunResult) -> tuple[Cause, ...]:
-    """Which checks have nothing to apply to."""
+    """Which checks do not apply, and why."""
     return tuple(Cause(reasons(check.cases), "", (name(check),), len(check.cases)) for check in run.not_applicable)
 
 
-def _causes(checks: Iterable[CheckResult], status: Status, told: Tells) -> tuple[Cause, ...]:
-    found: dict[tuple[str, str], tuple[dict[str, None], list[None]]] = {}
+def _causes(checks: Iterable[CheckResult], status: Status, reasons_of: Reasons) -> tuple[Cause, ...]:
+    names: dict[tuple[str, str], list[str]] = {}
     for check, case in _cases(checks, status):
-        for key in told(case):
-            names, cases = found.setdefault(key, ({}, []))
-            names[name(check)] = None
-            cases.append(None)
-    return tuple(Cause(*key, tuple(names), len(cases)) for key, (names, cases) in found.items())
+        for reason_and_help in reasons_of(case):
+            names.setdefault(reason_and_help, []).append(name(check))
+    return tuple(
+        Cause(reason, help_, tuple(dict.fromkeys(found)), len(found)) for (reason, help_), found in names.items()
+    )
 
 
 def _cases(checks: Iterable[CheckResult], status: Status) -> Iterator[tuple[CheckResult, Case]]:
@@ -106,18 +107,18 @@ def _cases(checks: Iterable[CheckResult], status: Status) -> Iterator[tuple[Chec
 
 
 def worst(run: RunResult) -> list[CheckResult]:
-    """The checks that somebody has to look at: musts first, then by how bad they are."""
+    """The checks that did not pass: musts first, then by status, the worst first."""
     found = [check for check in run.judged if check.status is not Status.PASSED]
     return sorted(found, key=lambda check: (check.criterion != "must", WORST_FIRST.index(check.status)))
 
 
 def name(check: CheckResult) -> str:
-    """The check with its weight: ``Check 2 (must)``."""
+    """The check's label with its criterion: ``Check 2 (must)``."""
     return f"{check.label} ({check.criterion})"
 
 
 def headline(run: RunResult) -> str:
-    """How many checks came out how, in words."""
+    """The number of checks with each outcome, in words."""
     counts = run.counts
     parts = [
         f"{counts[status]} {status.value}{'s' if status is Status.ERROR and counts[status] > 1 else ''}"

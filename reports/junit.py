@@ -1,4 +1,4 @@
-"""``junit.xml``: each check's identity as properties, our outcomes as JUnit's, everything through the gate."""
+"""``junit.xml``: each check's identity as properties, the suite's outcomes as JUnit's, everything redacted."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _OUTCOMES = frozenset(words.junit for words in STATUS_WORDS.values()) - {""}
 
 
 def configure(config: pytest.Config, folder: Path) -> None:
-    """Let pytest write junit.xml into the folder, unless another place was asked for."""
+    """Make pytest write junit.xml into the folder, unless ``--junitxml`` names another file."""
     if not getattr(config.option, "xmlpath", None):
         config.option.xmlpath = str(folder / directory.JUNIT)
 
 
 def properties(case: Case) -> list[tuple[str, object]]:
-    """What the test's element says of its check."""
+    """The identity of a check, for the properties of its test's element."""
     return [(name, str(getattr(case, name))) for name in PROPERTIES]
 
 
 def finish(config: pytest.Config, redactor: Redactor) -> None:
-    """Rewrite the file that pytest has written: outcomes in JUnit's words, and no secret in it.
+    """Correct the outcomes in the file that pytest has written, and redact it.
 
-    A file that cannot be read again is taken away: nobody knows what is in it.
+    A file that cannot be parsed is deleted, because it may contain secrets.
     """
     written = getattr(config.option, "xmlpath", None)
     if not written or not Path(written).is_file():
@@ -51,7 +51,7 @@ def finish(config: pytest.Config, redactor: Redactor) -> None:
 
 
 def _corrected(tree: ElementTree.Element) -> ElementTree.Element:
-    """The suites with every case's outcome as its status has it: pytest calls all trouble in setup an error."""
+    """Set every case's outcome by its status; pytest reports every exception in setup as an error."""
     for suite in tree.iter("testsuite"):
         for case in suite.iter("testcase"):
             _correct(case)

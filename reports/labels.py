@@ -1,4 +1,4 @@
-"""How every report names the outcomes, and the parts of what a case has to say."""
+"""The words of every report for the outcomes and for the parts of a case."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ KNOWN_ISSUE = "known issue"
 
 
 class Explained(Protocol):
-    """A violation, or the same violation of several cases."""
+    """A violation of one case, or a fault that several cases share."""
 
     @property
     def expected(self) -> str: ...  # noqa: D102  as in Violation
@@ -63,13 +63,13 @@ class Explained(Protocol):
 
 
 def of_fault(fault: Explained) -> list[tuple[str, str]]:
-    """What stands below the sentence of a violation, each part with its label; empty parts are left out."""
+    """The parts below the first sentence of a violation, each with its label; empty parts are left out."""
     parts = ((EXPECTED, fault.expected), (WHY, fault.why), (WHAT_TO_DO, fault.advice))
     return [(label, text) for label, text in parts if text]
 
 
 def of_case(case: Case) -> Iterator[tuple[str, str]]:
-    """Everything that a case has to say, each sentence with its label."""
+    """Every sentence of a case, with its label."""
     yield from ((label, text) for label, text in _parts(case) if text)
 
 

@@ -1,6 +1,6 @@
-"""``pytest --checks``: what each checklist item needs to be proven, and whether the settings give it that.
+"""``pytest --checks``: lists what each checklist item needs to be proven, and whether the settings provide it.
 
-Like ``pytest --markers`` it only tells: no deployment is looked at, and none is brought up.
+Like ``pytest --markers`` it only prints: no deployment is contacted, and none is started.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from reports.verdict import CheckResult
 
 WIDEST = 100
-"""Columns that the list takes at the most, and where nobody says how wide the terminal is."""
+"""Columns of the list at most, and if the width of the terminal is unknown."""
 
 NARROWEST_TITLE = 12
 
@@ -42,20 +43,20 @@ class Listed:
 
     check: CheckResult
     pieces: frozenset[str]
-    """Kinds of evidence that its tests take."""
+    """Kinds of evidence that its tests judge."""
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """The environment variables that lead to its evidence."""
+        """The environment variables that its evidence requires."""
         return tuple(sorted({name for piece in self.pieces for name in NEEDS[piece]}))
 
     def missing(self, given: Iterable[str]) -> tuple[str, ...]:
-        """The variables that are not among those given."""
+        """The required variables that are not given."""
         return tuple(name for name in self.variables if name not in given)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The option that asks for the list."""
+    """Add ``--checks``."""
     parser.getgroup("easymo", "verification of an EasyMO deployment").addoption(
         "--checks",
         action="store_true",
@@ -65,19 +66,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | pytest.ExitCode | None:
-    """Collect, list, and end."""
+    """With ``--checks``, collect the checks, print the list, and end."""
     if not config.option.checks:
         return None
     from _pytest.main import wrap_session
 
-    # Everything that reads evidence, writes reports or starts workers leaves a mere collection alone.
+    # With collectonly, the plugins that read evidence, write reports or start workers do nothing.
     config.option.collectonly = True
     return wrap_session(config, _collect_and_list)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep pytest's own list of the collected tests from the terminal."""
+    """Suppress pytest's own list of the collected tests."""
     if config.option.checks:
         config.pluginmanager.unregister(name="terminalreporter")
 
@@ -85,26 +86,26 @@ def pytest_configure(config: pytest.Config) -> None:
 def _collect_and_list(config: pytest.Config, session: pytest.Session) -> None:
     session.perform_collect()
     if session.testsfailed:
-        raise pytest.UsageError("a file of checks could not be collected; pytest --collect-only says why")
+        raise pytest.UsageError("a file of checks could not be collected; pytest --collect-only shows why")
     if SETTINGS not in config.stash:
-        raise pytest.UsageError("--checks lists the checks of the folder checks; name no other")
+        raise pytest.UsageError("--checks lists only the folder checks; expected no other path")
     width = min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
     lines = _lines(config, config.stash[SETTINGS], _listed(session.items), width)
     _write(f"{line}\n" for line in lines)
 
 
 def _write(lines: Iterable[str]) -> None:
-    """Write to standard output for as long as anybody reads it: ``pytest --checks | head`` is no fault."""
+    """Write to standard output; a reader that stops early, as in ``pytest --checks | head``, is no error."""
     try:
         sys.stdout.writelines(lines)
         sys.stdout.flush()
     except BrokenPipeError:
-        # What is still buffered would fail once more when Python flushes it at its end.
+        # Python flushes the rest of the buffer when it exits, which would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _listed(items: Iterable[pytest.Item]) -> list[Listed]:
-    """The checklist items that the tests prove, in the checklist's order."""
+    """The checklist items of these tests, in the checklist's order."""
     cases = []
     functions: dict[str, set[object]] = {}
     for item in items:
@@ -119,10 +120,10 @@ def _lines(config: pytest.Config, settings: Settings, listed: list[Listed], widt
         yield f"no check is selected by {config.option.markexpr or config.option.keyword or 'these arguments'}"
         return
     given = settings.configured
-    named = {*given, *settings.set_but_empty} & set(ADDRESSES) or config.getoption("--target")
-    if config.getoption("--local") or not named:
+    addressed = {*given, *settings.set_but_empty} & set(ADDRESSES) or config.getoption("--target")
+    if config.getoption("--local") or not addressed:
         given = LOCAL_VARIABLES
-        target = "a deployment that a run brings up on this machine, and that gives all variables below"
+        target = "a local deployment, which a run starts on this machine and which provides all variables below"
     else:
         target = settings.target
     yield from textwrap.wrap(f"target: {target}", width)
@@ -132,7 +133,7 @@ def _lines(config: pytest.Config, settings: Settings, listed: list[Listed], widt
     for sentence in _conclusion(listed, given, settings):
         yield from textwrap.wrap(sentence, width)
     if not (config.option.markexpr or config.option.keyword):
-        yield from _not_looked_at([entry.check.check for entry in listed], width)
+        yield from _by_hand([entry.check.check for entry in listed], width)
 
 
 def _cells(entry: Listed, given: Iterable[str], detailed: bool) -> tuple[str, str, str, str, list[str]]:
@@ -145,30 +146,28 @@ def _cells(entry: Listed, given: Iterable[str], detailed: bool) -> tuple[str, st
 
 
 def _table(rows: list[tuple[str, str, str, str, list[str]]], width: int) -> Iterator[str]:
-    """Aligned columns; titles are wrapped into the room that the others leave of the width."""
+    """The list as aligned columns; titles are wrapped to the width that the other columns leave."""
     whole = [*rows, (*HEADINGS[:4], [HEADINGS[4]])]
     widths = [max(len(row[column]) for row in whole) for column in range(3)]
     last = max(len(need) for row in whole for need in row[4])
     room = max(width - sum(widths) - last - 2 * len(widths) - 2, NARROWEST_TITLE)
     title = min(room, max(len(row[3]) for row in whole))
     for label, marker, criterion, words, needs in [whole[-1], *rows]:
-        wrapped = textwrap.wrap(words, title, break_on_hyphens=False) or [""]
-        for number in range(max(len(wrapped), len(needs))):
-            cells = [label, marker, criterion] if number == 0 else ["", "", ""]
-            cells.append(wrapped[number] if number < len(wrapped) else "")
+        wrapped = textwrap.wrap(words, title, break_on_hyphens=False)
+        for number, (line, need) in enumerate(zip_longest(wrapped, needs, fillvalue="")):
+            cells = [label, marker, criterion, line] if number == 0 else ["", "", "", line]
             padded = [cell.ljust(width) for cell, width in zip(cells, [*widths, title], strict=True)]
-            need = needs[number] if number < len(needs) else ""
             yield "  ".join([*padded, need]).rstrip()
 
 
-def _not_looked_at(proven: Iterable[str], width: int) -> Iterator[str]:
-    """The rest of the checklist: what this version does not look at is not proven."""
+def _by_hand(proven: Iterable[str], width: int) -> Iterator[str]:
+    """The checklist items without a test of their own."""
     rest = {item: title for item, title in CHECKLIST.items() if item not in set(proven)}
     column = max((len(label_of(item)) for item in rest), default=0)
     yield ""
-    yield from textwrap.wrap("not looked at by this version, so to be looked at by hand:", width)
+    yield from textwrap.wrap("without a test in this version, so check them by hand:", width)
     for item, title in rest.items():
-        hint = f" ({SHARED[item]} looks at this)" if item in SHARED else ""
+        hint = f" ({SHARED[item]} covers this)" if item in SHARED else ""
         yield from textwrap.wrap(
             f"{title}{hint}",
             width,
@@ -178,9 +177,9 @@ def _not_looked_at(proven: Iterable[str], width: int) -> Iterator[str]:
 
 
 def _conclusion(listed: list[Listed], given: Iterable[str], settings: Settings) -> Iterator[str]:
-    """How many checks have what they need; a variable that is set is no evidence yet."""
+    """How many checks have the variables they need; only a run shows whether the values work."""
     ready = [entry for entry in listed if entry.variables and not entry.missing(given)]
-    noun = "check has" if len(listed) == 1 else "checks have"
-    yield f"{len(ready)} of {len(listed)} {noun} all that is needed; whether it leads anywhere, a run tells"
+    has = "check has all the variables it needs" if len(listed) == 1 else "checks have all the variables they need"
+    yield f"{len(ready)} of {len(listed)} {has}; only a run shows whether their values work"
     if settings.set_but_empty:
-        yield f"set but empty, so taken as not set: {', '.join(settings.set_but_empty)}"
+        yield f"set but empty, so treated as not set: {', '.join(settings.set_but_empty)}"

@@ -1,4 +1,4 @@
-"""The documentation pages of the checks, as reports refer to them: where they are, and what they say first."""
+"""The documentation pages of the checks: their addresses, and their section *Proves*."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from pathlib import Path
 import pytest
 
 from fixtures.keys import SETTINGS
-from reports.ci.place import place as place_of_run
+from reports.ci.run import ci_run
 
 _PROVES = re.compile(r"^## Proves\n(.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 
 
 def address(config: pytest.Config, page: str) -> str:
-    """Where whoever gets a report can read a page; empty where neither the settings nor a CI system tells.
+    """The address of a page for readers of a report; empty if neither the settings nor a CI system provide one.
 
     Args:
         config: pytest's configuration of the run.
         page: path of the page in the project.
     """
-    place = place_of_run()
-    told = config.stash[SETTINGS].reports.documentation if SETTINGS in config.stash else None
-    base = told or (place.files_url if place else "")
+    run = ci_run()
+    configured = config.stash[SETTINGS].reports.documentation if SETTINGS in config.stash else None
+    base = configured or (run.files_url if run else "")
     return f"{base}/{page}" if base else ""
 
 
 def proves(config: pytest.Config, page: str) -> str:
-    """What a pass proves, as the page says it, for readers whom no link leads to it; empty without the page."""
+    """What a pass proves, copied from the page for readers without a link to it; empty if the page is missing."""
     try:
         text = (config.rootpath / page).read_text(encoding="utf-8")
     except OSError:
@@ -37,6 +37,6 @@ def proves(config: pytest.Config, page: str) -> str:
     return " ".join(found[1].split()) if found else ""
 
 
-def beside(config: pytest.Config, page: str, folder: Path) -> str:
-    """The way to a page in the checkout from a folder of reports: good for as long as neither is moved."""
+def relative_path(config: pytest.Config, page: str, folder: Path) -> str:
+    """The path from a folder of reports to a page in the checkout; valid until one of them is moved."""
     return Path(os.path.relpath(config.rootpath / page, folder)).as_posix()

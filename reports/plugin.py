@@ -1,4 +1,4 @@
-"""pytest's side of the reports: the option, the gate before logs and terminal, the plugin that follows a run."""
+"""pytest hooks of the reports: the option, the redaction of logs and terminal, and the recorder of a run."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from reports.redaction.log_records import install_log_redaction
 from reports.redaction.redactor import Redactor
 
 UNDO = pytest.StashKey[Callable[[], None]]()
+"""Removes the redaction of log records."""
 
-_INFORMS = (
+_INFORMATION_OPTIONS = (
     "help",
     "version",
     "markers",
@@ -30,16 +31,16 @@ _INFORMS = (
     "setuponly",
     "setupplan",
 )
-"""Options with which pytest tells something and runs no test."""
+"""Options with which pytest prints information and runs no test."""
 
 
 def only_informs(config: pytest.Config) -> bool:
-    """Whether pytest is only to tell something, such as its fixtures, and runs no test."""
-    return any(config.getoption(option, False) for option in _INFORMS)
+    """Whether pytest only prints information, such as its fixtures, and runs no test."""
+    return any(config.getoption(option, False) for option in _INFORMATION_OPTIONS)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The option that says where the reports go."""
+    """Add ``--report-dir``."""
     parser.getgroup("easymo", "verification of an EasyMO deployment").addoption(
         "--report-dir",
         metavar="DIR",
@@ -49,16 +50,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def report_dir(config: pytest.Config) -> Path:
-    """The folder that this run's reports go to: as given, or ``reports/latest`` in the project."""
+    """The folder of this run's reports: ``--report-dir``, or ``reports/latest`` in the project."""
     given = config.getoption("--report-dir")
     return config.invocation_params.dir / given if given else config.rootpath / "reports" / "latest"
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Take everything that is written from here on through the gate, and make room for the reports.
+    """Redact log records from here on, prepare the folder of the reports, and register the recorder.
 
-    Comes before the plugins that write Allure's results and junit.xml, which read their options here too.
+    Runs first, because the plugins for Allure and junit.xml read in the same hook the options that are set here.
 
     Raises:
         pytest.UsageError: the folder of the reports cannot be written.
@@ -68,10 +69,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[REDACTOR] = redactor = Redactor()
     config.stash[UNDO] = install_log_redaction(redactor)
     if not only_informs(config):
-        _follow(config, redactor)
+        _register_recorder(config, redactor)
 
 
-def _follow(config: pytest.Config, redactor: Redactor) -> None:
+def _register_recorder(config: pytest.Config, redactor: Redactor) -> None:
     directory = report_dir(config)
     if not hasattr(config, "workerinput"):
         prepare(directory, keep=config.getoption("--replay", None))
@@ -83,7 +84,7 @@ def _follow(config: pytest.Config, redactor: Redactor) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Leave logging as it was."""
+    """Remove the redaction of log records."""
     if UNDO in config.stash:
         config.stash[UNDO]()
         del config.stash[UNDO]
@@ -91,7 +92,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Teach the gate the secrets of the run, and put it before the terminal and Allure's files."""
+    """Give the redactor the secrets of the run, and redact the terminal and Allure's files."""
     config = session.config
     if REDACTOR not in config.stash:
         return

@@ -1,4 +1,4 @@
-"""What one run has recorded so far: which cases were selected, and how each was judged."""
+"""What a run has recorded so far: which cases were selected, and how each was judged."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from reports.case import Case
 from reports.case_builder import unjudged
 from reports.redaction.redactor import Redactor
 
-NEVER_RAN = "was selected, but did not run to its end: the run stopped early, or the process that ran it died"
+NEVER_RAN = "was selected but did not finish: the run stopped early, or the process that ran it died"
 
 
 @dataclass
 class Record:
-    """The reports' side of a run."""
+    """The selected and judged cases of a run, with what its reports need."""
 
     directory: Path
-    """Where everything that people read is written."""
+    """The folder of the reports."""
     redactor: Redactor
     root: Path
-    """The project's root, where node ids begin."""
+    """The project's root, to which node ids are relative."""
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     selected: dict[str, None] = field(default_factory=dict)
-    """Node ids of the selected tests, in their order."""
+    """Node ids of the selected tests, in order."""
     cases: dict[str, Case] = field(default_factory=dict)
-    """The cases that reported, by node id."""
+    """The judged cases, by node id."""
     finished: set[str] = field(default_factory=set)
-    """Node ids of the tests that ran to their end."""
+    """Node ids of the tests whose teardown has been reported."""
     deaths: dict[str, str] = field(default_factory=dict)
-    """What pytest-xdist says of tests whose process died."""
+    """What pytest-xdist reports about tests whose process died, by node id."""
     collection_failed: bool = False
-    """Whether a file could not be collected, so that nobody knows which checks are missing."""
+    """Whether a file could not be collected, so that it is unknown which checks are missing."""
 
-    def take(self, report: pytest.TestReport) -> None:
-        """Take in the report of one phase of a test."""
+    def add(self, report: pytest.TestReport) -> None:
+        """Record the report of one phase of a test."""
         plain = getattr(report, "judgement", None)
         if plain is not None:
             self.cases[report.nodeid] = Case.of(plain)
@@ -53,7 +53,7 @@ class Record:
             self.finished.add(report.nodeid)
 
     def judged(self) -> Iterator[Case]:
-        """Every selected case; one that never came to its end is an error."""
+        """Every selected case; one that did not finish is an error."""
         for node in self.selected:
             case = self.cases.get(node)
             if case is not None and node in self.finished:
@@ -63,11 +63,11 @@ class Record:
                 yield replace(case, status=Status.ERROR, reason=reason)
 
     def is_check(self, node: str) -> bool:
-        """Whether the test of this node id stands in a report of ours."""
+        """Whether this node id is a check that the reports show."""
         return node in self.cases or (node in self.deaths and node in self.selected)
 
     def _never_reported(self, node: str) -> Case | None:
-        """The case that a node id names, from the declaration above its test."""
+        """The case of a node id without any report, built from the declaration above its test."""
         path, _, rest = node.partition("::")
         test, _, parameter = rest.partition("[")
         module = _module(self.root / path)
@@ -85,7 +85,7 @@ def _marks(module: ModuleType, test: str) -> Iterator[str]:
 
 
 def _module(path: Path) -> ModuleType:
-    """The test module of a path: under pytest-xdist the controlling process has not imported it."""
+    """The test module at this path; under pytest-xdist the controlling process has not imported it."""
     for module in list(sys.modules.values()):
         if getattr(module, "__file__", None) == str(path):
             return module

@@ -1,4 +1,4 @@
-"""The plugin that follows a run of checks: judges every phase, keeps the cases, and concludes with the verdict."""
+"""The plugin that records a run of checks: judges every phase, keeps the cases, and writes the reports."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from reports.ci import github
 from reports.labels import STATUS_WORDS
 from reports.notify.plugin import notify
 from reports.record import Record
-from reports.verdict import RunResult, Verdict, place_of, results
+from reports.verdict import RunResult, Verdict, position_of, results
 from reports.writing import write_reports
 
 CASE = pytest.StashKey[Case]()
 TRACE = pytest.StashKey[str]()
-"""The redacted traceback of an exception that nobody expected."""
+"""The redacted traceback of an unexpected exception."""
 
-JUDGED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-"""Exit statuses of a run that came to its end; after any other there is no verdict."""
+FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+"""Exit statuses of a run that finished; after any other there is no verdict."""
 
 
 class Recorder:
-    """Follows one run. Workers of pytest-xdist judge and report; everything else is the controlling process's."""
+    """Records one run. Workers of pytest-xdist only judge and report; the controlling process does the rest."""
 
     def __init__(self, config: pytest.Config, record: Record) -> None:
         self.config = config
@@ -44,30 +44,30 @@ class Recorder:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Judge the checks in the checklist's order, in which every report shows them; others come behind."""
-        items.sort(key=_place)
+        """Sort the checks into the checklist's order, which every report shows; other tests follow."""
+        items.sort(key=_position)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Remember which checks were selected."""
+        """Record which checks were selected."""
         nodes = [item.nodeid for item in session.items if case_of(item) is not None]
         self.record.selected = dict.fromkeys(nodes)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
-        """Remember what the workers have collected; all of them collect the same."""
+        """Record what the workers have collected; all of them collect the same."""
         self.record.selected = dict.fromkeys(ids)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Remember that a file was not collected, or skips itself: checks are missing, and nobody knows which."""
+        """Record that a file was not collected or skipped itself: it is unknown which checks are missing."""
         self.record.collection_failed |= not report.passed
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Judge the phase; its report gets the judgement, and a text for people in place of a traceback.
+        """Judge the phase, and replace the traceback in its report with the judgement in words.
 
-        The outermost wrapper, so that Allure's listener has done its part before. A generator in pluggy's sense.
+        Outermost wrapper, so that Allure's listener has finished before. A generator, as pluggy requires.
         """
         report = yield
         unjudged = case_of(item)
@@ -83,7 +83,7 @@ class Recorder:
         return report
 
     def _with_known_issue(self, phase: Case, report: pytest.TestReport) -> Case:
-        """The case with the reason of its ``xfail`` mark, where it failed as the mark expects."""
+        """The case with the reason of its ``xfail`` mark, if it failed as the mark expects."""
         expected = getattr(report, "wasxfail", None)
         if expected is None or phase.status is not Status.FAILED:
             return phase
@@ -92,7 +92,7 @@ class Recorder:
     def _present(
         self, report: pytest.TestReport, phase: Case, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> None:
-        """Make the report say what the judgement says; an expected failure is a failure of the deployment too."""
+        """Set outcome and text of the report from the judgement; an expected failure is a failure too."""
         report.__dict__.pop("wasxfail", None)
         if phase.status is Status.PASSED:
             report.outcome, report.longrepr = "passed", None
@@ -106,14 +106,14 @@ class Recorder:
                 report.longrepr = f"{in_words(phase)}\n\n{item.stash[TRACE]}"
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep the judgement."""
-        self.record.take(report)
+        """Record the judgement."""
+        self.record.add(report)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(
         self, report: pytest.CollectReport | pytest.TestReport
     ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
-        """Our words for the outcomes of checks."""
+        """Show the suite's own words for the outcomes of checks."""
         plain = getattr(report, "judgement", None)
         if plain is None or report.when == "teardown" or (report.when == "setup" and report.passed):
             return None
@@ -122,12 +122,12 @@ class Recorder:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
-        """Conclude: verdict, files, exit status. Comes last, when junit.xml and Allure's results are written."""
+        """Write the reports and set the exit status. Runs last, after junit.xml and Allure's results."""
         if self.is_worker:
             return
         junit.finish(self.config, self.record.redactor)
         cases = tuple(self.record.judged())
-        if exitstatus not in JUDGED or self.record.collection_failed or not cases:
+        if exitstatus not in FINISHED or self.record.collection_failed or not cases:
             if exitstatus == pytest.ExitCode.OK and self.record.collection_failed:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
             return
@@ -148,36 +148,36 @@ class Recorder:
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter, exitstatus: pytest.ExitCode
     ) -> Iterator[None]:
-        """Put our section in the place of pytest's own about checks. A generator in pluggy's sense."""
+        """Write the verdict instead of pytest's own summary of checks. A generator, as pluggy requires."""
         with terminal.without_checks(terminalreporter, self.record):
             yield
         terminal.summarise(terminalreporter, self.record, self.result, self.problems, exitstatus)
 
 
-def _place(item: pytest.Item) -> tuple[int, tuple[int, list[int], str]]:
+def _position(item: pytest.Item) -> tuple[int, tuple[int, list[int], str]]:
     case = case_of(item)
-    return (1, (0, [], "")) if case is None else (0, place_of(case.check))
+    return (1, (0, [], "")) if case is None else (0, position_of(case.check))
 
 
 def target_of(config: pytest.Config) -> str:
-    """The name of the deployment under verification; in a replay, of the one that was looked at then."""
+    """The name of the deployment under verification; in a replay, the name recorded in the evidence."""
     if EVIDENCE in config.stash:
         return config.stash[EVIDENCE].settings.target
     return config.stash[SETTINGS].target if SETTINGS in config.stash else "unknown"
 
 
 def selection_of(config: pytest.Config) -> str:
-    """Which checks were to run: the marker expression, or ``all``, and whatever else narrowed it."""
+    """Which checks were selected: the marker expression or ``all``, then other filters and named files."""
     option = config.option
     parts = [getattr(option, "markexpr", "") or "all"]
     parts += [f"-k {option.keyword}"] if getattr(option, "keyword", "") else []
     parts += ["--last-failed"] if getattr(option, "lf", False) else []
     parts += [f"--deselect {node}" for node in getattr(option, "deselect", None) or ()]
-    return " and ".join(parts) + _narrowed(config)
+    return " and ".join(parts) + _named_files(config)
 
 
-def _narrowed(config: pytest.Config) -> str:
-    """The files and tests that were named, unless the folder of the checks was named whole."""
+def _named_files(config: pytest.Config) -> str:
+    """The files and tests named on the command line; empty if the whole folder of the checks was named."""
     checks = config.rootpath / "checks"
     paths = {argument: Path(os.path.normpath(config.invocation_params.dir / argument)) for argument in config.args}
     if any(checks.is_relative_to(path) for path in paths.values()):

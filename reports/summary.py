@@ -14,32 +14,32 @@ from reports.labels import STATUS_WORDS
 from reports.verdict import CheckResult, RunResult, reasons
 
 LIMIT = 1_000_000
-"""Bytes: GitHub takes no summary of a step above 1 MiB."""
+"""Bytes. GitHub accepts at most 1 MiB for the summary of a step."""
 
-CUT = "\n\n*The summary is cut here: it is longer than GitHub takes. The whole result is in verdict.json.*\n"
+CUT = "\n\n*The summary is cut here: it is longer than GitHub accepts. The whole result is in verdict.json.*\n"
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~])")
 
 
 @dataclass(frozen=True)
-class Ways:
-    """What a summary leads to, as seen from where it is read."""
+class Links:
+    """The links of a summary; their addresses depend on where it is read."""
 
     report: tuple[str, str] = ("", "")
-    """The whole report: what it is called, and its address."""
+    """Text and address of the link to the whole report; both empty without a link."""
     pages: Mapping[str, str] = field(default_factory=dict)
-    """Path of a check's page in the project → where it can be read, if anywhere."""
+    """Path of a check's page in the project → its address; empty without one."""
     charts: Sequence[str] = ()
     """Lines of Markdown that link to charts."""
 
 
-def markdown(result: RunResult, ways: Ways = Ways(), release: str = "") -> str:
-    """The summary of a run, short enough for GitHub."""
-    return cut("\n".join([*_lines(result, ways, release), *_charts(ways.charts)]) + "\n", LIMIT)
+def markdown(result: RunResult, links: Links = Links(), release: str = "") -> str:
+    """The summary of a run, cut to GitHub's limit."""
+    return cut("\n".join([*_lines(result, links, release), *_charts(links.charts)]) + "\n", LIMIT)
 
 
 def cut(text: str, limit: int) -> str:
-    """The text, or as many of its lines as fit into so many bytes with a note that it is cut."""
+    """The text; if it is longer than ``limit`` bytes, its first lines and a note that it is cut."""
     if len(text.encode()) <= limit:
         return text
     room = max(limit - len(CUT.encode()), 0)
@@ -48,11 +48,11 @@ def cut(text: str, limit: int) -> str:
 
 
 def escape(text: str) -> str:
-    """Text that Markdown shows as it is, in one line."""
+    """Escape text for one line of Markdown."""
     return _SPECIAL.sub(r"\\\1", html.escape(text, quote=False)).replace("\n", "<br>")
 
 
-def _lines(result: RunResult, ways: Ways, release: str) -> Iterator[str]:
+def _lines(result: RunResult, links: Links, release: str) -> Iterator[str]:
     yield f"# Verdict: {result.verdict.value}"
     yield ""
     yield f"{findings.WHY[result.verdict].capitalize()}."
@@ -62,11 +62,11 @@ def _lines(result: RunResult, ways: Ways, release: str) -> Iterator[str]:
     yield f"- {findings.headline(result)}"
     times = [moment.isoformat(timespec="seconds") for moment in (result.started_at, result.finished_at)]
     yield f"- from {times[0]} to {times[1]}"
-    if all(ways.report):
-        yield f"- the whole report: [{ways.report[0]}]({ways.report[1]})"
+    if all(links.report):
+        yield f"- the whole report: [{links.report[0]}]({links.report[1]})"
     musts = [check for check in result.judged if check.criterion == "must"]
     yield from _table("Must-haves", musts)
-    yield from _failed(result, ways.pages)
+    yield from _failed(result, links.pages)
     yield from _causes("What could not be looked at", labels.WHAT_TO_DO, findings.errors(result))
     yield from _causes("What is unproven", labels.WOULD_PROVE, findings.unproven(result))
     yield from _causes("What does not apply", "", findings.not_applicable(result))
@@ -115,13 +115,13 @@ def _failed(result: RunResult, pages: Mapping[str, str]) -> Iterator[str]:
             yield from ("", f"[What this check proves, and how]({address})")
 
 
-def _causes(title: str, helps: str, causes: Iterable[findings.Cause]) -> Iterator[str]:
-    """Why checks could not be judged; what helps against several reasons of the same checks is said once."""
+def _causes(title: str, help_label: str, causes: Iterable[findings.Cause]) -> Iterator[str]:
+    """Why checks could not be judged; what helps against several reasons of the same checks is written once."""
     groups = groupby(causes, lambda cause: (cause.checks, cause.help))
-    for number, ((checks, helping), alike) in enumerate(groups):
+    for number, ((checks, help_), group) in enumerate(groups):
         if number == 0:
             yield from ("", f"## {title}", "")
-        said = "<br>".join(escape(cause.reason) for cause in alike)
-        yield f"- {escape(', '.join(checks))}: {said}"
-        if helping:
-            yield f"  - {helps.lower()}: {escape(helping)}"
+        shown = "<br>".join(escape(cause.reason) for cause in group)
+        yield f"- {escape(', '.join(checks))}: {shown}"
+        if help_:
+            yield f"  - {help_label.lower()}: {escape(help_)}"

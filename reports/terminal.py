@@ -1,4 +1,4 @@
-"""What the terminal shows at the end: the verdict first, then what to do; and the gate before everything else."""
+"""Terminal output of a run: verdict and findings at the end, and redaction of everything that pytest writes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COLOURS: dict[Verdict, dict[str, bool]] = {
 
 
 def redact(config: pytest.Config, redactor: Redactor) -> None:
-    """Pass everything that pytest writes to the terminal through the gate."""
+    """Redact everything that pytest writes to the terminal."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
         # pytest has no public way to reach the file that its writer writes to.
@@ -41,7 +41,7 @@ def redact(config: pytest.Config, redactor: Redactor) -> None:
 
 
 def emit(config: pytest.Config, lines: Iterable[str]) -> None:
-    """Write lines for a machine that reads the output, each alone on its line, with or without a reporter."""
+    """Write lines for programs that read the output, each on a line of its own, with or without a reporter."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
         for line in lines:
@@ -57,7 +57,7 @@ def emit(config: pytest.Config, lines: Iterable[str]) -> None:
 
 @contextlib.contextmanager
 def without_checks(reporter: pytest.TerminalReporter, record: Record) -> Iterator[None]:
-    """Hide the checks from pytest's own summaries, which would say at length what our section says better."""
+    """Hide the checks from pytest's own summaries, which would repeat the section of the verdict."""
     hidden: dict[str, list[Any]] = {}
     for outcome in ("failed", "error"):
         reports = reporter.stats.get(outcome, [])
@@ -79,7 +79,7 @@ class Section:
         self.width = min(reporter._tw.fullwidth, WIDEST)
 
     def line(self, text: str = "", indent: int = 0, **markup: bool) -> None:
-        """Write prose, wrapped; a command of several lines stays as it is."""
+        """Write text, wrapped; its line breaks stay."""
         for paragraph in text.splitlines() or [""]:
             for line in self._wrapped(paragraph, indent):
                 self.reporter.write_line(line, **markup)
@@ -96,12 +96,12 @@ class Section:
         ) or [""]
 
     def labelled(self, label: str, text: str, indent: int) -> None:
-        """Write a labelled sentence, where there is one."""
+        """Write a labelled sentence; nothing if it is empty."""
         if text:
             self.line(f"{label}: {text}", indent)
 
     def faults(self, check: CheckResult) -> None:
-        """Write what does not hold in a failed check."""
+        """Write the violations of a failed check."""
         self.line(f"FAILED {check.label} · {check.title} ({check.criterion})", red=True, bold=True)
         found = findings.faults(check)
         for fault in found[:SHOWN]:
@@ -110,17 +110,17 @@ class Section:
             for label, text in labels.of_fault(fault):
                 self.labelled(label, text, 4)
         if len(found) > SHOWN:
-            self.line(f"and {len(found) - SHOWN} more, which summary.md has", 2)
+            self.line(f"and {len(found) - SHOWN} more in summary.md", 2)
 
-    def causes(self, title: str, helps: str, causes: tuple[findings.Cause, ...], **markup: bool) -> None:
+    def causes(self, title: str, help_label: str, causes: tuple[findings.Cause, ...], **markup: bool) -> None:
         """Write why checks could not be judged, each reason once."""
-        for checks, alike in itertools.groupby(causes, lambda cause: cause.checks):
+        for checks, group in itertools.groupby(causes, lambda cause: cause.checks):
             self.line(f"{title} {', '.join(checks)}", **markup)
-            for helping, told in itertools.groupby(alike, lambda cause: cause.help):
-                for cause in told:
+            for help_, reasons in itertools.groupby(group, lambda cause: cause.help):
+                for cause in reasons:
                     cases = f" ({cause.cases} cases)" if cause.cases > len(checks) else ""
                     self.line(f"{cause.reason}{cases}", 2)
-                self.labelled(helps, helping, 4)
+                self.labelled(help_label, help_, 4)
 
 
 def summarise(
@@ -130,11 +130,11 @@ def summarise(
     problems: list[str],
     exitstatus: int | pytest.ExitCode,
 ) -> None:
-    """Write the verdict, or why there is none."""
+    """Write the verdict and its findings, or why there is no verdict."""
     section = Section(reporter)
     if result is None:
         if record.selected or record.collection_failed:
-            section.line(f"No verdict: {_why_none(record, exitstatus)}.", yellow=True, bold=True)
+            section.line(f"No verdict: {_why_no_verdict(record, exitstatus)}.", yellow=True, bold=True)
         return
     colours = COLOURS[result.verdict]
     reporter.write_sep("=", f"verdict: {result.verdict.value}", **colours)
@@ -143,8 +143,8 @@ def summarise(
         _details(section, result)
     for problem in problems:
         section.line(problem, red=True, bold=True)
-    place = record.directory.resolve()
-    section.line(f"Reports: {place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place}")
+    folder = record.directory.resolve()
+    section.line(f"Reports: {folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder}")
     section.line(f"Verdict: {result.verdict.value} ({findings.WHY[result.verdict]})", **colours)
 
 
@@ -156,9 +156,9 @@ def _details(section: Section, result: RunResult) -> None:
     section.causes("NOT APPLICABLE", "", findings.not_applicable(result))
 
 
-def _why_none(record: Record, exitstatus: int | pytest.ExitCode) -> str:
+def _why_no_verdict(record: Record, exitstatus: int | pytest.ExitCode) -> str:
     if record.collection_failed:
-        return "a file of checks could not be collected, so nobody knows which checks are missing"
+        return "a file of checks could not be collected, so it is unknown which checks are missing"
     if exitstatus == pytest.ExitCode.INTERRUPTED:
         return "the run was interrupted"
-    return "the run did not come to its end"
+    return "the run did not finish"

@@ -1,4 +1,4 @@
-"""From judged cases to checks, and from checks to one verdict; pure, and written into ``verdict.json``."""
+"""Groups judged cases into checks, and derives the verdict of a run, written as ``verdict.json``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KINDS = ("phase", "step", "check", "rollback", "partial")
 
 
 class Verdict(enum.StrEnum):
-    """What a run says of the deployment, as ``verdict.json`` spells it."""
+    """The verdict of a run, as ``verdict.json`` spells it."""
 
     GO = "go"
     CONCERNS = "concerns"
@@ -29,7 +29,7 @@ class Verdict(enum.StrEnum):
 
 @dataclass(frozen=True)
 class CheckResult:
-    """A check with its cases: as bad as the worst of them."""
+    """A check with its cases; its status is that of the worst case."""
 
     check: str
     title: str
@@ -47,12 +47,12 @@ class CheckResult:
 
     @property
     def applicable(self) -> tuple[Case, ...]:
-        """The cases that the deployment has something for."""
+        """The cases that apply to the deployment."""
         return tuple(case for case in self.cases if case.status is not Status.NOT_APPLICABLE)
 
 
 def results(cases: Iterable[Case]) -> tuple[CheckResult, ...]:
-    """The checks of these cases, in the checklist's order."""
+    """Group cases into checks, in the checklist's order."""
     by_check: dict[str, list[Case]] = {}
     for case in cases:
         by_check.setdefault(case.check, []).append(case)
@@ -61,12 +61,12 @@ def results(cases: Iterable[Case]) -> tuple[CheckResult, ...]:
             check, group[0].title, group[0].criterion, group[0].area, group[0].page, group[0].label,
             tuple(dict.fromkeys(cadence for case in group for cadence in case.cadences)), tuple(group),
         )
-        for check, group in sorted(by_check.items(), key=lambda entry: place_of(entry[0]))
+        for check, group in sorted(by_check.items(), key=lambda entry: position_of(entry[0]))
     )  # fmt: skip
 
 
 def verdict_of(checks: Iterable[CheckResult]) -> Verdict:
-    """The verdict over checks: a must that isn't passed stops the deployment, the others are concerns."""
+    """The verdict over checks: a must that did not pass stops the deployment, other failures are concerns."""
     found = {(check.criterion == "must", check.status) for check in checks}
     if found & {(True, Status.FAILED), (True, Status.ERROR)}:
         return Verdict.NO_GO
@@ -79,7 +79,7 @@ def verdict_of(checks: Iterable[CheckResult]) -> Verdict:
 
 @dataclass(frozen=True)
 class RunResult:
-    """A finished run: its target, its time and its checks, those that apply and those that don't."""
+    """A finished run: its target, its times and its checks, applicable or not."""
 
     target: str
     selection: str
@@ -89,7 +89,7 @@ class RunResult:
 
     @property
     def verdict(self) -> Verdict:
-        """What the run says of the deployment."""
+        """The verdict over the judged checks."""
         return verdict_of(self.judged)
 
     @property
@@ -103,12 +103,12 @@ class RunResult:
         return tuple(check for check in self.checks if check.status is Status.NOT_APPLICABLE)
 
     def with_status(self, status: Status) -> tuple[CheckResult, ...]:
-        """The checks that came out so."""
+        """The checks with this status."""
         return tuple(check for check in self.checks if check.status is status)
 
     @property
     def counts(self) -> Counter[Status]:
-        """How many of the judged checks came out how."""
+        """Number of judged checks by status."""
         return Counter(check.status for check in self.judged)
 
     def document(self) -> dict[str, Any]:
@@ -129,14 +129,14 @@ class RunResult:
 
 
 def reasons(cases: Iterable[Case]) -> str:
-    """The different reasons of some cases in one line."""
+    """The distinct reasons of these cases, in one line."""
     return "; ".join(dict.fromkeys(case.reason for case in cases if case.reason))
 
 
 def case_names(cases: Sequence[Case]) -> tuple[str, ...]:
-    """A name for each case of a check: its id, with its test's name where two cases share one."""
-    often = Counter(case.id for case in cases)
-    return tuple(case.id if often[case.id] == 1 else f"{case.test}[{case.id}]" for case in cases)
+    """A name for each case of a check: its id, and its test's name too if cases share an id."""
+    count = Counter(case.id for case in cases)
+    return tuple(case.id if count[case.id] == 1 else f"{case.test}[{case.id}]" for case in cases)
 
 
 def _entry(check: CheckResult) -> dict[str, Any]:
@@ -153,8 +153,8 @@ def _entry(check: CheckResult) -> dict[str, Any]:
     }
 
 
-def place_of(check: str) -> tuple[int, list[int], str]:
-    """The place of an item in the checklist: by its kind, then by its numbers."""
+def position_of(check: str) -> tuple[int, list[int], str]:
+    """Sort key of an item in the checklist: its kind, then its numbers."""
     kind, _, number = check.partition("-")
     order = _KINDS.index(kind) if kind in _KINDS else len(_KINDS)
     return order, [int(digits) for digits in re.findall(r"\d+", number)], check

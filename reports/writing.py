@@ -1,4 +1,4 @@
-"""Writes a finished run's reports, each on its own: one that cannot be written does not keep back the others."""
+"""Writes a finished run's reports; if one of them cannot be written, the others still are."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from reports import directory, pages, summary
 from reports.allure import environment as allure_environment
 from reports.charts import gallery
 from reports.ci import github
-from reports.ci.place import place as place_of_run
+from reports.ci.run import ci_run
 from reports.html import index
 from reports.record import Record
 from reports.verdict import RunResult
 
 
 def write_reports(config: pytest.Config, record: Record, result: RunResult) -> list[str]:
-    """Write verdict.json, summary.md, index.html and what Allure and GitHub get beside the tests' own results.
+    """Write verdict.json, summary.md, index.html, charts, Allure's description of the run and GitHub's summary.
 
     Returns:
-        A sentence for each report that could not be written.
+        One sentence for each report that could not be written.
     """
     folder = record.directory
     tasks: dict[str, Callable[[], None]] = {
@@ -33,7 +33,9 @@ def write_reports(config: pytest.Config, record: Record, result: RunResult) -> l
         directory.SUMMARY: lambda: write_atomically(folder / directory.SUMMARY, _summary(config, result, folder)),
         directory.PAGE: lambda: index.write(config, record, result),
         directory.ALLURE: lambda: allure_environment.write(config, record, result),
-        "the summary of the GitHub step": lambda: github.append_step_summary(_of_step(config, result, folder)),
+        "the summary of the GitHub step": lambda: github.append_step_summary(
+            _step_summary(config, result, folder)
+        ),
     }
     problems = []
     for name, write in tasks.items():
@@ -45,18 +47,18 @@ def write_reports(config: pytest.Config, record: Record, result: RunResult) -> l
 
 
 def _summary(config: pytest.Config, result: RunResult, folder: Path) -> str:
-    """The summary as it is read in the folder of the reports, beside charts and pages."""
-    ways = summary.Ways((directory.PAGE, directory.PAGE), _pages(config, result), gallery.links(config, folder))
-    return summary.markdown(result, ways, _release(config))
+    """The summary for the folder of the reports, with links to the files beside it."""
+    links = summary.Links((directory.PAGE, directory.PAGE), _pages(config, result), gallery.links(config, folder))
+    return summary.markdown(result, links, _release(config))
 
 
-def _of_step(config: pytest.Config, result: RunResult, folder: Path) -> str:
-    """The summary as it is read on the page of the run, which has no files beside it, but the run's artefacts."""
-    place = place_of_run()
-    url = place.artefacts_url if place else ""
+def _step_summary(config: pytest.Config, result: RunResult, folder: Path) -> str:
+    """The summary for GitHub's page of the run, with links to the run's artefacts instead of files."""
+    run = ci_run()
+    url = run.artefacts_url if run else ""
     charts = gallery.links(config, folder, url) if url else ()
-    ways = summary.Ways(("artefacts of the run", url), _pages(config, result), charts)
-    return summary.markdown(result, ways, _release(config))
+    links = summary.Links(("artefacts of the run", url), _pages(config, result), charts)
+    return summary.markdown(result, links, _release(config))
 
 
 def _pages(config: pytest.Config, result: RunResult) -> dict[str, str]:
@@ -68,7 +70,7 @@ def _release(config: pytest.Config) -> str:
 
 
 def write_verdict(path: Path, result: RunResult) -> None:
-    """Write ``verdict.json``, whole or not at all.
+    """Write ``verdict.json``, completely or not at all.
 
     Raises:
         OSError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""What Allure's report says of the run as a whole: environment, executor and categories."""
+"""Allure's description of the run as a whole: environment, executor and categories."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from fixtures.files import write_atomically
 from fixtures.keys import EVIDENCE
 from reports.allure.text import CATEGORIES
-from reports.ci.place import place as place_of_run
+from reports.ci.run import ci_run
 from reports.record import Record
 from reports.verdict import RunResult
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 REPORT = "EasyMO verification"
 RUN = "run"
-"""The fact that is the address of the run."""
+"""Name of the fact that holds the address of the CI run."""
 
 
 def write(config: pytest.Config, record: Record, result: RunResult) -> None:
@@ -46,16 +46,16 @@ def write(config: pytest.Config, record: Record, result: RunResult) -> None:
 
 def facts_of(config: pytest.Config, record: Record, result: RunResult) -> dict[str, str]:
     """The facts of a run, redacted, for Allure's report and for the page."""
-    told = environment(config, result)
-    facts: dict[str, str] = record.redactor.data(told)
-    # The number of a run on GitHub looks like a phone number, and the way to the run would lead nowhere.
-    if RUN in told:
-        facts[RUN] = record.redactor.known_secrets_only(told[RUN])
+    plain = environment(config, result)
+    facts: dict[str, str] = record.redactor.data(plain)
+    # A run's number on GitHub looks like a phone number; masked, it would break the address.
+    if RUN in plain:
+        facts[RUN] = record.redactor.known_secrets_only(plain[RUN])
     return facts
 
 
 def environment(config: pytest.Config, result: RunResult) -> dict[str, str]:
-    """The facts of a run that its report shows, the most important first."""
+    """The facts of a run, not redacted, the most important first."""
     facts = {
         "verdict": result.verdict.value,
         "target": result.target,
@@ -65,34 +65,34 @@ def environment(config: pytest.Config, result: RunResult) -> dict[str, str]:
     evidence = config.stash.get(EVIDENCE, None)
     if evidence is not None:
         facts |= _deployed(evidence.settings)
-    facts |= _who()
+    facts |= _origin()
     if evidence is not None:
-        facts |= _seen(evidence)
+        facts |= _found(evidence)
     return facts | {"suite": suite_version(), "python": platform.python_version()}
 
 
 def _deployed(settings: Settings) -> dict[str, str]:
-    """What the run was told of the deployment: which release, and since when."""
+    """Release and time of the deployment, from the settings."""
     facts = {"release": settings.release} if settings.release else {}
     time = settings.deployed_at
     return facts | ({"deployed at": time.isoformat(timespec="seconds")} if time else {})
 
 
-def _seen(evidence: Evidence) -> dict[str, str]:
-    """What the run found the deployment to be: its parts, and the versions that its functions tell."""
+def _found(evidence: Evidence) -> dict[str, str]:
+    """The deployment's parts that the run found, and the versions that its functions report."""
     facts = {name.replace("_", " "): value for name, value in evidence.deployment.items()}
     health = evidence.pieces.get("function_health")
     versions = {name: found.version for name, found in health.functions.items()} if health else {}
-    told = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
-    return facts | ({"functions": told} if told else {})
+    reported = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    return facts | ({"functions": reported} if reported else {})
 
 
-def _who() -> dict[str, str]:
-    """Who ran it and where: the actor and the run of the CI system, or the user of this machine."""
-    place = place_of_run()
-    if place is None:
+def _origin() -> dict[str, str]:
+    """Who started the run and where: actor and address of the CI run, or the user of this machine."""
+    run = ci_run()
+    if run is None:
         return {"run by": _user()}
-    facts = {"run by": place.actor, RUN: place.run_url, "suite's commit": place.commit}
+    facts = {"run by": run.actor, RUN: run.run_url, "suite's commit": run.commit}
     return {name: value for name, value in facts.items() if value}
 
 
@@ -100,11 +100,11 @@ def _user() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError):
-        return "a user without a name"
+        return "unknown user"
 
 
 def suite_version() -> str:
-    """The version of this suite that is installed."""
+    """The installed version of this suite."""
     try:
         return importlib.metadata.version("easymo-verification")
     except importlib.metadata.PackageNotFoundError:
@@ -112,22 +112,22 @@ def suite_version() -> str:
 
 
 def executor(result: RunResult) -> dict[str, Any]:
-    """Who ran it, for Allure's report: the CI system's job, or a person's own machine."""
-    place = place_of_run()
-    if place is None:
+    """Allure's executor: the CI run, or this machine."""
+    run = ci_run()
+    if run is None:
         started = result.started_at.isoformat(timespec="seconds")
         return {"name": "local run", "type": "local", "buildName": started, "reportName": REPORT}
     return {
-        "name": place.system,
-        "type": place.kind,
-        "buildName": place.run_name,
-        "buildOrder": int(place.run_number) if place.run_number.isdecimal() else 0,
-        "buildUrl": place.run_url,
+        "name": run.system,
+        "type": run.kind,
+        "buildName": run.run_name,
+        "buildOrder": int(run.run_number) if run.run_number.isdecimal() else 0,
+        "buildUrl": run.run_url,
         "reportName": REPORT,
     }
 
 
 def _property(fact: tuple[str, str]) -> str:
-    """A line of a Java properties file, with what has a meaning there escaped."""
+    """A line of a Java properties file, with its special characters escaped."""
     name, value = (" ".join(text.splitlines()).replace("\\", "\\\\") for text in fact)
     return f"{re.sub(r'([ =:#!])', lambda match: chr(92) + match[1], name)}={value}\n"

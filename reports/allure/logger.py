@@ -1,8 +1,9 @@
-"""The file logger that lets nothing into Allure's results that has not passed the gate."""
+"""File logger for Allure's results that redacts everything it writes."""
 
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from reports.redaction.redactor import Redactor
 
 
 class RedactingFileLogger:
-    """Writes Allure's files as its own logger does, redacted; fixtures get no files: they are not checks."""
+    """Writes Allure's files as its own logger does, but redacted, and no files of fixtures."""
 
     def __init__(self, folder: str, redactor: Redactor, constant: frozenset[str]) -> None:
         self._folder = Path(folder).absolute()
@@ -31,7 +32,7 @@ class RedactingFileLogger:
 
     @hookimpl
     def report_globals(self, globals_item: Any) -> None:
-        """Write what concerns the run as a whole."""
+        """Write the data of the run as a whole."""
         self._write_item(globals_item)
 
     @hookimpl
@@ -46,11 +47,11 @@ class RedactingFileLogger:
 
     def _write_item(self, item: Any) -> None:
         data = attr.asdict(item, filter=lambda _, value: bool(value) or value is False)
-        name = item.file_pattern.format(prefix=item.uuid if hasattr(item, "uuid") else _fresh())
+        name = item.file_pattern.format(prefix=getattr(item, "uuid", None) or uuid.uuid4())
         write_atomically(self._folder / name, json.dumps(self._redact(data), ensure_ascii=False))
 
     def _redact(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """The data redacted but for identities and constants, which readers of the results compare."""
+        """Redact everything except identities and constants, which programs compare."""
         return {
             key: value if key in self._constant else self._redactor.data({key: value}).get(key, WITHHELD)
             for key, value in data.items()
@@ -64,16 +65,10 @@ class RedactingFileLogger:
         if text is not None:
             redacted = self._redactor.text(text).encode()
         else:
-            # A picture cannot be redacted, only looked through: its coordinates look like phone numbers.
+            # A picture cannot be redacted, only searched: its coordinates look like phone numbers.
             readable = body.decode("latin-1")
             redacted = body if self._redactor.known_secrets_only(readable) == readable else WITHHELD.encode()
         path = self._folder / name
         partial = path.with_name(f"{path.name}.tmp")
         partial.write_bytes(redacted)
         partial.replace(path)
-
-
-def _fresh() -> str:
-    import uuid
-
-    return str(uuid.uuid4())

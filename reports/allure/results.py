@@ -1,7 +1,7 @@
-"""Allure's results: every check under its checklist item's name, with our outcomes, words and evidence.
+"""Allure's results: every check under its checklist item's name, with the suite's outcomes, words and evidence.
 
-allure-pytest writes the results; here each is completed before it is written, and what is written goes through
-the gate. Nothing of a captured log and no traceback of a judged check gets into them.
+allure-pytest writes the results; this module completes each of them first, and redacts what is written. They
+contain no captured output, and no traceback of a judged check.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reports.redaction.redactor import Redactor
 
 SEVERITIES = {"must": "blocker", "should": "normal", "nice": "minor"}
-"""The checklist calls its must-haves deployment blockers."""
+"""Criterion → Allure's severity; the checklist calls its must-haves deployment blockers."""
 
 _LONGEST_PARAMETER = 80
 _CONSTANT = frozenset(
@@ -37,14 +37,14 @@ _CONSTANT = frozenset(
 
 
 def configure(config: pytest.Config, folder: Path) -> None:
-    """Let allure-pytest write into the folder, unless another place was asked for; without captured output."""
+    """Make allure-pytest write into the folder, unless ``--alluredir`` names another; without captured output."""
     if hasattr(config.option, "allure_report_dir"):
         config.option.allure_report_dir = config.option.allure_report_dir or str(folder / directory.ALLURE)
         config.option.attach_capture = False
 
 
 def redact(config: pytest.Config, redactor: Redactor) -> None:
-    """Put a file logger that redacts in the place of Allure's own, until the end of the run."""
+    """Replace Allure's file logger by one that redacts, until the end of the run."""
     if not getattr(config.option, "allure_report_dir", None):
         return
     from allure_commons import plugin_manager
@@ -56,11 +56,11 @@ def redact(config: pytest.Config, redactor: Redactor) -> None:
         ours = RedactingFileLogger(config.option.allure_report_dir, redactor, _CONSTANT)
         plugin_manager.unregister(logger)
         plugin_manager.register(ours)
-        # allure-pytest takes its own logger away at the end, and stumbles where it isn't registered.
-        config.add_cleanup(lambda logger=logger, ours=ours: _put_back(logger, ours))  # type: ignore[misc] # mypy#12557
+        # At the end allure-pytest unregisters its own logger, and fails if that is not registered.
+        config.add_cleanup(lambda logger=logger, ours=ours: _restore(logger, ours))  # type: ignore[misc] # mypy#12557
 
 
-def _put_back(logger: object, ours: object) -> None:
+def _restore(logger: object, ours: object) -> None:
     from allure_commons import plugin_manager
 
     plugin_manager.unregister(ours)
@@ -68,31 +68,31 @@ def _put_back(logger: object, ours: object) -> None:
 
 
 def describe(config: pytest.Config, case: Case, when: str | None, trace: str = "") -> None:
-    """Complete Allure's result of the test that is running, when its last phase has been judged."""
+    """Complete Allure's result of the running test, after its last phase has been judged."""
     listener = config.pluginmanager.get_plugin("allure_listener")
     result = listener.allure_logger.get_test(None) if listener is not None and when == "teardown" else None
     if result is None:
         return
     from allure_commons.model2 import Label, Link, StatusDetails
 
-    drawn = _charts(config, case.charts)
+    charts = _charts(config, case.charts)
     result.name = case.name
     result.status = STATUS_WORDS[case.status].allure
     result.statusDetails = StatusDetails(message=message(case), trace=trace or None) if message(case) else None
     proves = pages.proves(config, case.page)
-    result.description, result.descriptionHtml = None, allure_text.description(case, drawn, proves)
+    result.description, result.descriptionHtml = None, allure_text.description(case, charts, proves)
     result.labels = [Label(name=name, value=value) for name, value in allure_text.labels(case, SEVERITIES)]
     folder = Path(config.option.allure_report_dir).parent
-    url = pages.address(config, case.page) or pages.beside(config, case.page, folder)
+    url = pages.address(config, case.page) or pages.relative_path(config, case.page, folder)
     result.links = [Link(type="link", url=url, name=case.page)]
     for parameter in result.parameters:
         parameter.value = parameter.value.strip("'\"")[:_LONGEST_PARAMETER]
     _attach(case.tables)
-    _attach_charts(drawn)
+    _attach_charts(charts)
 
 
 def message(case: Case) -> str:
-    """What stands beside the status: short, and for the categories to tell unproven from not applicable."""
+    """The message beside the status; the categories distinguish outcomes by its beginning."""
     if case.status is Status.PASSED:
         return ""
     if case.status in (Status.UNPROVEN, Status.NOT_APPLICABLE):
@@ -109,20 +109,20 @@ def _attach(tables: Iterable[Table]) -> None:
 
 
 def _charts(config: pytest.Config, names: Iterable[str]) -> dict[str, bytes]:
-    """Title → chart as SVG, for those that could be drawn."""
+    """Title → chart as SVG, for the charts that could be drawn."""
     pictures = gallery.gallery(config, names).pictures
     return {figures.title(name): pictures[name] for name in names if name in pictures}
 
 
-def _attach_charts(drawn: Mapping[str, bytes]) -> None:
+def _attach_charts(charts: Mapping[str, bytes]) -> None:
     import allure
 
-    for title, svg in drawn.items():
+    for title, svg in charts.items():
         allure.attach(svg, name=title, attachment_type=allure.attachment_type.SVG)
 
 
 def as_csv(table: Table) -> str:
-    """A table of evidence as CSV: columns in the order in which rows first name them."""
+    """A table of evidence as CSV, its columns in the order in which rows first name them."""
     columns: dict[str, Any] = {column: None for row in table.rows for column in row}
     text = io.StringIO()
     writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")

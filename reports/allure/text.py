@@ -1,4 +1,4 @@
-"""What Allure's results say in words: labels, the link to the check's page, the description."""
+"""The text of Allure's results: labels, categories, descriptions."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ KNOWN_ISSUE = "known issue"
 
 CATEGORIES = [
     {
-        "name": "Known issue: somebody has marked it as one, and it still does not hold",
+        "name": "Known issue: marked with xfail, and it still fails",
         "matchedStatuses": ["failed"],
         "messageRegex": rf"^{KNOWN_ISSUE}[\s\S]*",
     },
     {"name": "Check violated: the evidence shows that it does not hold", "matchedStatuses": ["failed"]},
     {
-        "name": "Could not look: the suite had no connection, no time, or a fault of its own",
+        "name": "Could not look: no connection, a timeout, or a fault of the suite",
         "matchedStatuses": ["broken"],
     },
     {
@@ -53,12 +53,12 @@ CATEGORIES = [
         "messageRegex": r"^not applicable: [\s\S]*",
     },
 ]
-"""Allure's categories in our words, told apart by how the messages begin; the expressions mean the same to
-Allure 2, which matches whole messages in Java, and to Allure 3, which searches them in JavaScript."""
+"""Allure's categories in the suite's words, selected by the beginning of the messages. The expressions work in
+Allure 2, which matches whole messages in Java, and in Allure 3, which searches them in JavaScript."""
 
 
 def labels(case: Case, severities: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The labels of a case: one severity, and epic, feature and story as the checklist has them."""
+    """The labels of a case: epic, feature and story as in the checklist, one severity, and tags."""
     yield from (("epic", EPICS[cadence]) for cadence in case.cadences[:1] if cadence in EPICS)
     yield "feature", AREAS.get(case.area, case.area)
     yield "story", f"{case.label} · {case.title}"
@@ -67,12 +67,12 @@ def labels(case: Case, severities: Mapping[str, str]) -> Iterator[tuple[str, str
 
 
 def description(case: Case, charts: Mapping[str, bytes], proves: str) -> str:
-    """What was expected, what was found, why it matters, what to do, and the evidence, as HTML.
+    """The description of a case as HTML: expectation, findings, why they matter, what to do, and the evidence.
 
     Args:
         case: the case, judged and redacted.
-        charts: title → chart as SVG, for those that the case asked for.
-        proves: what a pass of the check proves, in the words of its page.
+        charts: title → chart as SVG, for the charts that the case requests.
+        proves: what a pass of the check proves, from its page.
     """
     parts: list[str] = []
     for label, sentences in groupby(of_case(case), key=itemgetter(0)):
@@ -81,14 +81,14 @@ def description(case: Case, charts: Mapping[str, bytes], proves: str) -> str:
         scrolled = tag("div", rows(table), style="overflow-x: auto")
         parts.append(join(tag("p", tag("strong", f"{caption(table)}:")), scrolled))
     for title, svg in charts.items():
-        # On a phone a chart keeps the size at which its figures can be read, and is moved sideways.
+        # On a phone a chart keeps a legible size and scrolls sideways.
         scrolled = tag("div", image(title, svg, style="min-width: 34rem"), style="overflow-x: auto")
         parts.append(join(tag("p", tag("strong", f"{title}:")), scrolled))
     return "".join([*parts, *_paragraphs("What a pass of this check proves", [proves])])
 
 
 def _paragraphs(label: str, sentences: Iterable[str]) -> list[str]:
-    said = [prose(sentence) for sentence in sentences if sentence]
-    if len(said) <= 1:
-        return [f"<p><strong>{label}:</strong> {sentence}</p>" for sentence in said]
-    return [f"<p><strong>{label}:</strong></p><ul>{''.join(f'<li>{sentence}</li>' for sentence in said)}</ul>"]
+    shown = [prose(sentence) for sentence in sentences if sentence]
+    if len(shown) <= 1:
+        return [f"<p><strong>{label}:</strong> {sentence}</p>" for sentence in shown]
+    return [f"<p><strong>{label}:</strong></p><ul>{''.join(f'<li>{sentence}</li>' for sentence in shown)}</ul>"]

@@ -1,11 +1,10 @@
-"""Charts of the evidence, as SVG that reads well on light and on dark pages.
+"""Charts of the evidence, as SVG for light and dark pages.
 
-Needs matplotlib (the optional dependency ``charts``), which is imported when a chart is drawn and not before.
+Needs matplotlib (the optional dependency ``charts``), which is imported when the first chart is drawn.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import io
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from fixtures.evidence.document import Evidence
 
 NEEDED = "pip install -c requirements.lock -e '.[charts]'"
-"""What brings the library that draws."""
+"""The command that installs matplotlib."""
 
 GREY = "#808790"
 COLOURS = {
@@ -40,32 +39,22 @@ STYLE: Any = {
 TABLES_SHOWN = 15
 
 
-def available() -> bool:
-    """Whether charts can be drawn here."""
-    return importlib.util.find_spec("matplotlib") is not None
-
-
 def title(name: str) -> str:
-    """What a chart shows, for links and attachments; a ``KeyError`` where there is no such chart."""
+    """The title of a chart, for links and attachments; raises ``KeyError`` if there is no such chart."""
     return CHARTS[name][0]
 
 
 def draw(name: str, evidence: Evidence) -> bytes:
-    """A chart as SVG.
+    """Draw a chart as SVG.
 
     Args:
         name: one of :data:`CHARTS`.
         evidence: the evidence of the run, as the checks judged it.
 
     Raises:
-        KeyError: there is no such chart, or the evidence has nothing for it.
+        KeyError: there is no such chart, or the evidence lacks its data.
         ImportError: matplotlib is not installed.
     """
-    return render(name, evidence, "svg", transparent=True, metadata={"Date": None})
-
-
-def render(name: str, evidence: Evidence, form: str, **options: Any) -> bytes:
-    """A chart in any form that matplotlib writes; raises as :func:`draw` does."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -74,7 +63,7 @@ def render(name: str, evidence: Evidence, form: str, **options: Any) -> bytes:
         figure = Figure(figsize=INCHES, layout="constrained")
         plot(figure, evidence.pieces[piece], evidence)
         picture = io.BytesIO()
-        figure.savefig(picture, format=form, **options)
+        figure.savefig(picture, format="svg", transparent=True, metadata={"Date": None})
     return picture.getvalue()
 
 
@@ -102,8 +91,8 @@ def _by_hour(figure: Figure, unit: str) -> Axes:
     return axes
 
 
-def _show(axes: Axes, hours: Sequence[datetime], since: datetime, until: datetime) -> None:
-    """Bounds and legend, once everything is in place."""
+def _finish(axes: Axes, hours: Sequence[datetime], since: datetime, until: datetime) -> None:
+    """Set limits and legend, after everything else is drawn."""
     axes.set_ylim(bottom=0)
     if hours:
         axes.set_xlim(min(since, hours[0]), max(until, hours[-1]))  # type: ignore[arg-type]  # an axis of dates
@@ -112,7 +101,7 @@ def _show(axes: Axes, hours: Sequence[datetime], since: datetime, until: datetim
             handles, labels, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(labels), frameon=False, fontsize=8
         )
     else:
-        axes.text(0.5, 0.5, "nothing in this time", transform=axes.transAxes, ha="center")
+        axes.text(0.5, 0.5, "no data in this period", transform=axes.transAxes, ha="center")
         axes.set_axis_off()
 
 
@@ -121,7 +110,7 @@ HOUR = 1 / 24
 
 
 def _dlq_entries(figure: Figure, queue: Any, _: Evidence) -> None:
-    """Entries by the hour of their creation, stacked by the status that they have now."""
+    """Entries by the hour of their creation, stacked by their present status."""
     axes = _by_hour(figure, "entries")
     hours = sorted({count.hour for count in queue.by_hour})
     below = dict.fromkeys(hours, 0)
@@ -139,7 +128,7 @@ def _dlq_entries(figure: Figure, queue: Any, _: Evidence) -> None:
             label=status,
         )
         below = {hour: below[hour] + height for hour, height in zip(hours, heights, strict=True)}
-    _show(axes, hours, queue.since, queue.read_at)
+    _finish(axes, hours, queue.since, queue.read_at)
 
 
 def _messages(figure: Figure, fates: Any, _: Evidence) -> None:
@@ -164,11 +153,11 @@ def _messages(figure: Figure, fates: Any, _: Evidence) -> None:
             linewidth=1.8,
             label="queued in the DLQ" if series == "queued" else series,
         )
-    _show(axes, hours, fates.since, fates.until)
+    _finish(axes, hours, fates.since, fates.until)
 
 
 def _dead_tuples(figure: Figure, statistics: Any, evidence: Evidence) -> None:
-    """Dead tuples of each table, beside the number from which on they count."""
+    """Dead tuples of each table, with a line at the threshold."""
     tables = sorted(statistics.tables, key=lambda table: (table.dead, table.name))[-TABLES_SHOWN:]
     figure.set_size_inches(INCHES[0], 0.9 + 0.26 * len(tables))
     axes = _axes(figure, "")
@@ -194,4 +183,4 @@ CHARTS: dict[str, tuple[str, str, Plot]] = {
     "messages": ("Messages received, processed and queued by hour", "message_fates", _messages),
     "dead-tuples": ("Dead tuples by table", "table_statistics", _dead_tuples),
 }
-"""Name → what it shows, the piece of evidence that it is drawn from, and what draws it."""
+"""Name → its title, the piece of evidence that it shows, and the function that draws it."""

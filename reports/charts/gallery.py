@@ -1,4 +1,4 @@
-"""Draws the charts that checks asked for: each once in a process, from the evidence that was judged."""
+"""Draws the charts that checks request, each once per process, from the judged evidence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Gallery:
-    """The charts of a run, and why there are not more of them."""
+    """The charts of a run, and why others are missing."""
 
     pictures: dict[str, bytes] = field(default_factory=dict)
     """Name → SVG."""
@@ -31,7 +31,7 @@ GALLERY = pytest.StashKey[Gallery]()
 
 
 def gallery(config: pytest.Config, names: Iterable[str]) -> Gallery:
-    """The gallery of this process, with these charts drawn into it as far as that is possible."""
+    """The gallery of this process, after drawing these charts; one that cannot be drawn is a problem in it."""
     found = config.stash.setdefault(GALLERY, Gallery())
     wanted = [name for name in names if name not in found.pictures and name not in found.problems]
     if not wanted or EVIDENCE not in config.stash:
@@ -42,8 +42,8 @@ def gallery(config: pytest.Config, names: Iterable[str]) -> Gallery:
         except ImportError:
             found.problems[name] = f"charts need matplotlib: {figures.NEEDED}"
         except KeyError:
-            found.problems[name] = f"the evidence has nothing to draw {name} from"
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong with a picture must not cost the verdict
+            found.problems[name] = f"the evidence has no data for the chart {name}"
+        except Exception as error:  # noqa: BLE001 - no error in a chart may cost the verdict
             found.problems[name] = f"{name} could not be drawn: {type(error).__name__}"
     return found
 
@@ -62,16 +62,16 @@ def write(config: pytest.Config, result: RunResult, folder: Path) -> None:
 
 
 def links(config: pytest.Config, folder: Path, artefacts: str = "") -> list[str]:
-    """Lines of Markdown for a summary: a link to each chart that was written, and why others are missing.
+    """Lines of Markdown for a summary: a link to each written chart, and why others are missing.
 
     Args:
         config: pytest's configuration of the run.
-        folder: the folder of the reports, beside whose files the summary lies.
-        artefacts: where the folder can be fetched, for a summary that is read without it.
+        folder: the folder of the reports.
+        artefacts: address of the folder's artefact, for a summary that is read without the files; else empty.
     """
     found = config.stash.get(GALLERY, Gallery())
-    there = [name for name in found.pictures if (folder / CHARTS / f"{name}.svg").exists()]
-    files = {name: f"{CHARTS}/{name}.svg" for name in there}
+    written = [name for name in found.pictures if (folder / CHARTS / f"{name}.svg").exists()]
+    files = {name: f"{CHARTS}/{name}.svg" for name in written}
     lines = [f"- [{figures.title(name)}]({file})" for name, file in files.items()]
     if artefacts:
         lines = [f"- [{figures.title(name)}]({artefacts}): `{file}`" for name, file in files.items()]

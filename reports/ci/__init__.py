@@ -1,1 +1,1 @@
-"""What a CI system tells a run, and what the run tells the CI system."""
+"""CI systems: facts about the current run, and output for GitHub Actions."""

@@ -1,4 +1,4 @@
-"""What GitHub Actions shows of a run: the summary of the step, and an annotation for each of the worst checks."""
+"""Output for GitHub Actions: the summary of the step, and an annotation for each of the worst checks."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from reports import findings, summary
 from reports.verdict import CheckResult, RunResult, reasons
 
 LIMIT = 10
-"""GitHub shows so many annotations of a step and drops the rest."""
+"""Annotations of a step that GitHub shows; it drops the rest."""
 
 _LONGEST = 1000
 
 
 def append_step_summary(text: str) -> None:
-    """Append to the step's summary, where there is one, as much as GitHub takes.
+    """Append to the summary of the step, up to GitHub's limit; nothing outside GitHub Actions.
 
     Raises:
         OSError: the file cannot be written.
@@ -47,6 +47,6 @@ def _command(check: CheckResult) -> str:
     return f"::{level} title={_escaped(title, ':,')}::{_escaped(reasons(cases)[:_LONGEST])}"
 
 
-def _escaped(text: str, more: str = "") -> str:
-    """Text as GitHub's commands take it: these characters would end the value or the command."""
-    return "".join(f"%{ord(letter):02X}" if letter in f"%\r\n{more}" else letter for letter in text)
+def _escaped(text: str, special: str = "") -> str:
+    """Escape text for a workflow command; ``special`` are further characters that would end the value."""
+    return "".join(f"%{ord(letter):02X}" if letter in f"%\r\n{special}" else letter for letter in text)

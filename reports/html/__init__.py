@@ -1,1 +1,1 @@
-"""The report as pages: our own ``index.html``, and Allure's single file, made fit to be opened from a mail."""
+"""The report as pages: the suite's own ``index.html``, and Allure's single file, safe to open from a mail."""

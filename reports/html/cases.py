@@ -1,4 +1,4 @@
-"""What the page shows of a check and of its cases."""
+"""Parts of the page ``index.html``: checks, cases, evidence."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from reports.verdict import CheckResult, case_names
 
 @dataclass(frozen=True)
 class References:
-    """What cases refer to by name: charts, and the checks' pages."""
+    """What cases refer to by name: charts, and the documentation pages of their checks."""
 
     pictures: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
     """Name of a chart → its title, and the chart as SVG."""
     addresses: Mapping[str, str] = field(default_factory=dict)
-    """Path of a page in the project → where it can be read, if anywhere."""
+    """Path of a page in the project → its address; empty without one."""
     proves: Mapping[str, str] = field(default_factory=dict)
-    """Path of a page → what a pass proves, in the page's words."""
+    """Path of a page → what a pass proves, from the page."""
 
 
 def mark(status: Status, text: str = "") -> Markup:
@@ -36,25 +36,26 @@ def weight(criterion: str) -> Markup:
     return tag("span", criterion, class_="weight")
 
 
-def said(entries: Iterable[tuple[str, str]]) -> Markup:
-    """What is said of something, each sentence with its label; advice stands out."""
+def labelled(entries: Iterable[tuple[str, str]]) -> Markup:
+    """Sentences, each with its label; advice is highlighted."""
     terms = [
         (tag("dt", label), tag("dd", prose(text), class_="advice" if label == labels.WHAT_TO_DO else False))
         for label, text in entries
         if text
     ]
-    return tag("dl", terms, class_="said") if terms else Markup()
+    return tag("dl", terms, class_="labelled") if terms else Markup()
 
 
 def fault(check: CheckResult, found: Fault) -> Markup:
-    """One thing that does not hold, and where."""
+    """One violation, with the cases in which it was found."""
     names = where(check, found)
-    place = tag("p", names, class_="where") if names else Markup()
-    return tag("div", place, tag("p", prose(found.found)), said(labels.of_fault(found)), class_="fault failed")
+    found_in = tag("p", names, class_="where") if names else Markup()
+    explained = labelled(labels.of_fault(found))
+    return tag("div", found_in, tag("p", prose(found.found)), explained, class_="fault failed")
 
 
 def evidence(cases: Iterable[Case], references: References, *, opened: bool) -> Iterator[Markup]:
-    """The tables and charts of some cases, each once."""
+    """The tables and charts of these cases, each once."""
     shown = list(cases)
     for table in {(table.title, repr(table.rows)): table for case in shown for table in case.tables}.values():
         inside = tag("div", rows(table), class_="scroll", tabindex="0", role="region", aria_label=table.title)
@@ -66,27 +67,27 @@ def evidence(cases: Iterable[Case], references: References, *, opened: bool) -> 
 
 
 def page_link(check: CheckResult, references: References) -> Markup:
-    """What a pass of the check proves, and where that is explained."""
+    """What a pass of the check proves, and a link to the page that explains it."""
     address = references.addresses.get(check.page, "")
-    way = (
+    page = (
         tag("a", check.page, href=address)
         if address.startswith(("https://", "http://"))
         else tag("code", check.page)
     )
     proves = references.proves.get(check.page, "")
     if not proves:
-        return tag("p", "What this check proves, and how: ", way, class_="faint page")
-    return tag("p", "What a pass proves: ", prose(proves), " How: ", way, class_="faint page")
+        return tag("p", "What this check proves, and how: ", page, class_="faint page")
+    return tag("p", "What a pass proves: ", prose(proves), " How: ", page, class_="faint page")
 
 
 def known_issues(cases: Iterable[Case]) -> Iterator[Markup]:
-    """Which known issues stand behind failed cases."""
+    """The known issues of failed cases."""
     for reason in dict.fromkeys(case.known_issue for case in cases if case.known_issue):
         yield tag("p", f"Known issue: {reason}", class_="known")
 
 
 def whole_check(check: CheckResult, references: References, *, opened: bool) -> Markup:
-    """A check that can be opened: all its cases, with what was expected and found."""
+    """A check with all its cases, which opens on a click."""
     passed = sum(case.status is Status.PASSED for case in check.applicable)
     count = f"{passed} of {len(check.applicable)} cases" if len(check.applicable) > 1 else ""
     summary = tag(
@@ -105,4 +106,4 @@ def whole_check(check: CheckResult, references: References, *, opened: bool) -> 
 
 def _case(case: Case, name: str, references: References) -> Markup:
     head = tag("div", tag("h4", readable(name)), mark(case.status), class_="head")
-    return tag("li", head, said(labels.of_case(case)), evidence([case], references, opened=False))
+    return tag("li", head, labelled(labels.of_case(case)), evidence([case], references, opened=False))

@@ -1,4 +1,4 @@
-"""What Allure's generator is told: name, grouping, categories in our words, the charts that say something."""
+"""Configuration of Allure's generator: name, grouping, categories, charts."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ CHARTS = (
         "includeUnset": False,
     },
 )
-"""Time and coverage are left out: a check takes milliseconds, because everything was read before it. So is the
-share of cases that passed, which is high whatever the verdict."""
+"""Without durations, because a check only judges evidence and takes milliseconds; without the share of passed
+cases, which is high with any verdict."""
 
 
 def allurerc(name: str, output: Path, history: Path) -> dict[str, Any]:

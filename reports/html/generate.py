@@ -1,4 +1,4 @@
-"""Turns Allure's results into ``report.html``, one file that can be mailed, with the pinned version of Allure."""
+"""Renders Allure's results as ``report.html``, one file that can be mailed, with a pinned version of Allure."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from reports.html.single_file import UnknownPage, self_contained
 
 ALLURE = "3.18.0"
 SECONDS = 300.0
-"""For the generator together with its download, which is about 50 MB the first time."""
+"""For the generator and its download, about 50 MB the first time."""
 
-_PASSED_ON = frozenset(
+_PASSED_VARIABLES = frozenset(
     {
         *(
             "PATH",
@@ -45,7 +45,7 @@ _PASSED_ON = frozenset(
         *("GITHUB_WORKFLOW", "GITHUB_JOB", "GITHUB_REF", "GITHUB_REF_NAME", "GITHUB_REF_TYPE"),
     }
 )
-"""Variables that the generator gets; no credential of the deployment is among them."""
+"""Variables that are passed to the generator; none of them is a credential of the deployment."""
 
 _NPM = {
     "NPM_CONFIG_FUND": "false",
@@ -57,35 +57,34 @@ _NPM = {
     "NPM_CONFIG_FETCH_RETRY_MINTIMEOUT": "1000",
     "NPM_CONFIG_FETCH_TIMEOUT": "60000",
 }
-"""npm runs no package's install script, asks the registry only for what its cache lacks, and gives up soon."""
+"""npm runs no install scripts, downloads only what its cache lacks, and gives up soon."""
 
-
-_OF_THE_REGISTRY = re.compile(
+_FETCH_ERRORS = re.compile(
     r"^E\d{3}$|CACHED|CONN|NOTFOUND|AI_AGAIN|TIMEDOUT|TIMEOUT|CERT|SSL|TLS|ISSUER|SIGNATURE"
 )
-"""npm's codes that say that a package could not be fetched."""
+"""npm's error codes for a package that could not be fetched."""
 
 
 class NoReport(Exception):
-    """There is no ``report.html``; the message is one sentence that says why."""
+    """No ``report.html`` was written; the message is one sentence with the reason."""
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """A report that has been written."""
+    """A report that was written."""
 
     path: Path
     runs: int
-    """Runs that its trends show, this one included."""
+    """Runs in its trends, including this one."""
     unreadable: int
-    """Lines of the history that are no runs."""
+    """Lines of the history that could not be parsed."""
 
 
 def identity(verdict: Mapping[str, Any]) -> history.RunIdentity:
-    """Which run a ``verdict.json`` is of.
+    """The identity of the run of a ``verdict.json``.
 
     Raises:
-        KeyError, TypeError, ValueError: it is no such document.
+        KeyError, TypeError, ValueError: it is not a verdict of this suite.
     """
     started = datetime.fromisoformat(verdict["started_at"])
     if started.tzinfo is None:
@@ -105,7 +104,7 @@ def render(
         environ: the environment, for the search path and npm's settings.
 
     Raises:
-        NoReport: there is no Node.js, no registry, or the generator failed; what was there before is taken away.
+        NoReport: no Node.js, no registry, or the generator failed; an earlier ``report.html`` is deleted.
         OSError: a file cannot be read or written.
     """
     (folder / directory.REPORT).unlink(missing_ok=True)
@@ -126,19 +125,19 @@ def render(
 def _generate(
     results: Path, name: str, earlier: list[history.Point], node: Node, environ: Mapping[str, str]
 ) -> tuple[str, history.Point]:
-    """Run the generator; returns its page, made fit to be mailed, and what it appended to the history."""
-    # Away from the project: Allure asks git about the folder that it is started in.
+    """Run the generator; returns its page, safe to mail, and the run that it appended to the history."""
+    # Not in the project: Allure runs git in the folder in which it is started.
     with tempfile.TemporaryDirectory(prefix="easymo-report-") as temporary:
-        place = Path(temporary)
-        runs, config = place / "history.jsonl", place / "allurerc.json"
+        workspace = Path(temporary)
+        runs, config = workspace / "history.jsonl", workspace / "allurerc.json"
         history.write(runs, earlier)
-        config.write_text(json.dumps(allurerc(name, place / "out", runs)), encoding="utf-8")
+        config.write_text(json.dumps(allurerc(name, workspace / "out", runs)), encoding="utf-8")
         command = [*node.npx, "--yes", f"allure@{ALLURE}", "generate", str(results.resolve()), "-c", str(config)]
-        output = _run(command, place, _environment(environ, node))
+        output = _run(command, workspace, _environment(environ, node))
         try:
-            page = self_contained((place / "out" / "index.html").read_text(encoding="utf-8"))
+            page = self_contained((workspace / "out" / "index.html").read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise NoReport(_why(output, 0)) from None
+            raise NoReport(_failure(output, 0)) from None
         points, _ = history.read(runs)
         if len(points) <= len(earlier):
             raise NoReport(f"Allure {ALLURE} did not add the run to its history")
@@ -149,21 +148,23 @@ def _environment(environ: Mapping[str, str], node: Node) -> dict[str, str]:
     kept = {
         name: value
         for name, value in environ.items()
-        if name.upper() in _PASSED_ON or name.lower().startswith("npm_config_")
+        if name.upper() in _PASSED_VARIABLES or name.lower().startswith("npm_config_")
     }
     path = os.pathsep.join(filter(None, (str(node.folder), kept.get("PATH"))))
     return {**_NPM, **kept, "PATH": path, "NO_COLOR": "1"}
 
 
-def _run(command: list[str], place: Path, environ: dict[str, str]) -> str:
-    """Run a command in a group of its own, so that a generator that hangs is ended with its children.
+def _run(command: list[str], folder: Path, environ: dict[str, str]) -> str:
+    """Run a command and return its output.
 
-    Returns:
-        What it said.
+    It runs in a process group of its own, so that a generator that hangs is killed with its children.
+
+    Raises:
+        NoReport: it failed or took too long.
     """
     with subprocess.Popen(  # noqa: S603 - npx of the Node.js that was found
         command,
-        cwd=place,
+        cwd=folder,
         env=environ,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -178,22 +179,22 @@ def _run(command: list[str], place: Path, environ: dict[str, str]) -> str:
             with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
             if isinstance(error, subprocess.TimeoutExpired):
-                raise NoReport(f"Allure {ALLURE} took more than {SECONDS:g} s and was ended") from None
+                raise NoReport(f"Allure {ALLURE} took more than {SECONDS:g} s and was killed") from None
             raise
     if process.returncode:
-        raise NoReport(_why(output, process.returncode))
+        raise NoReport(_failure(output, process.returncode))
     return output
 
 
-def _why(output: str, status: int) -> str:
-    """Why the generator failed, from what npm or Allure said."""
+def _failure(output: str, status: int) -> str:
+    """Why the generator failed, from the output of npm or Allure."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     code = next((line.split()[-1] for line in lines if line.startswith("npm error code ")), None)
-    if code is not None and not _OF_THE_REGISTRY.search(code):
+    if code is not None and not _FETCH_ERRORS.search(code):
         begin = f"npm error {code.lower()} "
-        said = next((line.removeprefix(begin) for line in lines if line.startswith(begin)), "it said no more")
-        return f"npm could not run Allure {ALLURE} ({code}): {said[:200]}"
+        reason = next((line.removeprefix(begin) for line in lines if line.startswith(begin)), "no further output")
+        return f"npm could not run Allure {ALLURE} ({code}): {reason[:200]}"
     if code is not None:
-        return f"Allure {ALLURE} could not be fetched from the npm registry, and npm's cache has none ({code})"
-    said = next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "it said nothing")
-    return f"Allure {ALLURE} made no page (status {status}): {said[:200]}"
+        return f"Allure {ALLURE} could not be fetched from the npm registry and is not in npm's cache ({code})"
+    reason = next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "no output")
+    return f"Allure {ALLURE} wrote no page (status {status}): {reason[:200]}"

@@ -1,8 +1,8 @@
-"""Earlier runs of the same target and selection: one file of JSON lines, which a CI system carries along.
+"""Earlier runs of the same target and selection: one file of JSON lines, which a CI system keeps between runs.
 
-Allure reads such a file and appends the run to it. Here it gets a copy without this run and what came after it, so
-that rendering a run again adds nothing and shows the same; what it appends is kept by the run's own identity and
-time, without what nobody reads again.
+Allure reads such a file and appends the run to it. It gets a copy with the runs before this one only, so that
+rendering a run again adds nothing and shows the same. The run that it appends is stored under its own identity and
+time, without data that no report needs.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from typing import Any
 from fixtures.files import write_atomically
 
 LIMIT = 100
-"""Runs that are kept: at one a day three months, at about 70 KB a run 7 MB."""
+"""Runs that are kept: three months with one run a day; 7 MB with about 70 KB a run."""
 
 SHOWN = 30
-"""Earlier runs that a report shows; each of them makes it about 90 KB larger."""
+"""Earlier runs that a report shows; each makes it about 90 KB larger."""
 
 LONGEST_NAME = 60
 LONGEST_MESSAGE = 300
@@ -31,15 +31,15 @@ _RUN = uuid.UUID("6f1b3a52-8f0f-4c39-9d0a-5a0b8a7f4b1e")
 """The namespace of runs' identities."""
 
 _KEPT = ("id", "name", "fullName", "status", "start", "stop", "duration", "url", "historyId", "reportLinks")
-"""What is kept of a case: labels come anew with every run."""
+"""What is kept of a case, without labels, which every run has again."""
 
 Point = dict[str, Any]
-"""A run as Allure keeps it."""
+"""A run in Allure's format."""
 
 
 @dataclass(frozen=True)
 class RunIdentity:
-    """What tells a run from all others."""
+    """Identity of a run: target, selection and time."""
 
     target: str
     selection: str
@@ -52,23 +52,23 @@ class RunIdentity:
 
     @property
     def timestamp(self) -> int:
-        """When it began, in milliseconds since 1970."""
+        """Time of its start, in milliseconds since 1970."""
         return int(self.started_at.timestamp() * 1000)
 
     @property
     def file_name(self) -> str:
-        """The name of the file that holds the runs of the same target and selection."""
+        """Name of the file with the runs of the same target and selection."""
         return f"{file_safe(self.target, '.')}.{file_safe(self.selection)}.jsonl"
 
 
-def file_safe(name: str, more: str = "") -> str:
-    """A name as part of a file name on any system; two different names never become the same.
+def file_safe(name: str, allowed: str = "") -> str:
+    """Convert a name to a part of a file name for any system; different names stay different.
 
     Args:
         name: any text.
-        more: characters beside letters, digits, dashes and underscores that may stay.
+        allowed: characters that stay, besides letters, digits, dashes and underscores.
     """
-    kept = re.sub(rf"[^a-z0-9_{re.escape(more)}-]+", "-", name.lower())[:LONGEST_NAME].strip("-.")
+    kept = re.sub(rf"[^a-z0-9_{re.escape(allowed)}-]+", "-", name.lower())[:LONGEST_NAME].strip("-.")
     if kept and kept == name:
         return kept
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
@@ -76,10 +76,10 @@ def file_safe(name: str, more: str = "") -> str:
 
 
 def read(file: Path) -> tuple[list[Point], int]:
-    """The runs that a file holds, oldest first, and how many of its lines are none.
+    """The runs in a file, oldest first, and how many of its lines could not be parsed.
 
     Raises:
-        OSError: the file is there, and cannot be read.
+        OSError: the file exists but cannot be read.
     """
     if not file.exists():
         return [], 0
@@ -89,12 +89,12 @@ def read(file: Path) -> tuple[list[Point], int]:
 
 
 def before(points: Iterable[Point], run: RunIdentity) -> list[Point]:
-    """The newest of the runs that came before this one, oldest first."""
+    """The newest runs before this one, oldest first."""
     return [point for point in points if _time(point) < run.timestamp and point["uuid"] != run.uuid][-SHOWN:]
 
 
 def write(file: Path, points: Iterable[Point]) -> None:
-    """Write the newest runs, one a line, whole or not at all.
+    """Write the newest runs, one per line, completely or not at all.
 
     Raises:
         OSError: the file cannot be written.
@@ -105,7 +105,7 @@ def write(file: Path, points: Iterable[Point]) -> None:
 
 
 def with_run(points: Iterable[Point], appended: Point, run: RunIdentity) -> list[Point]:
-    """The runs with this one, in the place of an earlier rendering of it."""
+    """Add this run, or replace an earlier rendering of it."""
     others = [point for point in points if point["uuid"] != run.uuid]
     cases = {history_id: _slim(case) for history_id, case in appended["testResults"].items()}
     ours = appended | {"uuid": run.uuid, "timestamp": run.timestamp, "testResults": cases}

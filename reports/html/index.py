@@ -1,4 +1,4 @@
-"""pytest's side of ``index.html``: gathers what the page shows of a finished run, and writes it."""
+"""Collects what ``index.html`` shows of a finished run, and writes the page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write(config: pytest.Config, record: Record, result: RunResult) -> None:
 
 
 def references(config: pytest.Config, result: RunResult) -> References:
-    """What the run's cases refer to: charts, and the pages of the checks."""
+    """The charts and documentation pages to which the run's cases refer."""
     names = dict.fromkeys(name for check in result.checks for case in check.cases for name in case.charts)
     pictures = gallery(config, names).pictures if names else {}
     return References(

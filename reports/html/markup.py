@@ -1,4 +1,4 @@
-"""HTML that is escaped by construction: text is only ever put into it through these functions."""
+"""HTML that is escaped by construction: these functions escape every text that is not :class:`Markup`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CODE = re.compile(r"`([^`\n]+)`")
 
 
 class Markup(str):
-    """A piece of HTML that is ready; every other text is escaped before it becomes part of one."""
+    """HTML that is not escaped again; every other text is escaped."""
 
     __slots__ = ()
 
@@ -24,7 +24,7 @@ Content = str | Iterable["Content"]
 
 
 def tag(name: str, /, *content: Content, **attributes: str | bool) -> Markup:
-    """An element; an attribute that is ``True`` stands alone, one that is ``False`` is left out.
+    """An element; an attribute that is ``True`` has no value, one that is ``False`` is left out.
 
     ``class_`` is the attribute ``class``, and an underscore within a name is a dash.
     """
@@ -35,7 +35,7 @@ def tag(name: str, /, *content: Content, **attributes: str | bool) -> Markup:
 
 
 def join(*content: Content) -> Markup:
-    """Pieces of content one after the other."""
+    """Join pieces of content."""
     return Markup(
         "".join(
             (piece if isinstance(piece, Markup) else html.escape(piece))
@@ -47,7 +47,7 @@ def join(*content: Content) -> Markup:
 
 
 def prose(text: str) -> Markup:
-    """Prose with its line breaks, and what stands between backticks as code."""
+    """Text with its line breaks, and with the parts between backticks as code."""
     parts: list[Content] = []
     for number, part in enumerate(_CODE.split(text)):
         if number % 2:
@@ -74,13 +74,13 @@ def rows(table: Table) -> Markup:
 
 
 def image(title: str, svg: bytes, **attributes: str) -> Markup:
-    """A picture that is part of the page; as an image it cannot run anything, whatever is in it."""
+    """A picture inside the page; as an image it cannot run scripts."""
     source = f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
     return tag("img", src=source, alt=title, **attributes)
 
 
 def caption(table: Table) -> str:
-    """The table's title, with how many of its rows are shown where there are more."""
+    """The table's title, with the number of rows shown if there are more."""
     shown = len(table.rows)
     return f"{table.title} (first {shown} of {table.total})" if table.total > shown else table.title
 
@@ -95,7 +95,7 @@ def _cell(row: Mapping[str, Cell], column: str) -> Markup:
 
 
 def _kind(table: Table, column: str) -> str | bool:
-    """The class of a column's head: that of its cells, where they are numbers."""
+    """The class of a column's head: ``number`` if it has cells with numbers."""
     return any(_number(row.get(column)) for row in table.rows) and "number"
 
 

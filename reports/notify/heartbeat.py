@@ -1,9 +1,9 @@
-"""Tells a dead-man's switch that a verification took place: ``python -m reports.notify.heartbeat [REPORT_DIR]``.
+"""Sends a heartbeat after a verification: ``python -m reports.notify.heartbeat [REPORT_DIR]``.
 
-A scheduled run that does not happen says nothing, so somebody outside has to expect it: a service that
-raises an alarm when ``HEARTBEAT_URL`` has not been requested for too long. It is requested after every run that
-came to a verdict, whatever the verdict, which has its own alarm: the failed job. A run without a verdict is as
-good as none. Nothing here changes the outcome of a run: the exit status is always 0.
+A scheduled run that never starts reports nothing. So a monitoring service (a dead-man's switch) raises an alarm
+when ``HEARTBEAT_URL`` has not been requested for too long. It is requested after every run with a verdict, also
+after no-go, which has its own alarm: the failed job. After a run without a verdict it is not requested. The exit
+status is always 0.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ VARIABLE = "HEARTBEAT_URL"
 REPORTS = Path("reports/latest")
 
 FRESH = timedelta(minutes=15)
-"""A verdict that is older comes from an earlier run, and the one before this command left none."""
+"""An older verdict comes from an earlier run: the run before this command wrote none."""
 
 TRIES = 2
 PAUSE_SECONDS = 1.0
@@ -30,26 +30,26 @@ TIMEOUT_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it, as one sentence; the address is a secret and never in it."""
+    """Outcome of a heartbeat. The sentence never contains the address, which is a secret."""
 
     sentence: str
     sent: bool
     wanted: bool = True
-    """Whether somebody waits for it; a run without an address has nobody to tell."""
+    """False when HEARTBEAT_URL is not set."""
 
 
 def heartbeat(url: str, reports: Path, now: datetime, *, pause_seconds: float = PAUSE_SECONDS) -> Outcome:
-    """Request the address, if the folder has the verdict of a run that has just ended.
+    """Request the address, if the folder has the verdict of a run that has just finished.
 
     Args:
-        url: the address, or nothing.
+        url: the address; empty if it is not set.
         reports: the folder with ``verdict.json``.
         now: the present time.
         pause_seconds: how long to wait before the second and last try.
     """
     if not url:
         return Outcome(
-            f"no heartbeat: {VARIABLE} is not set, so nobody notices a run that did not happen", False, False
+            f"no heartbeat: {VARIABLE} is not set, so a run that never starts stays unnoticed", False, False
         )
     verdict, missing = _verdict(reports / "verdict.json", now)
     if missing:
@@ -65,24 +65,24 @@ def heartbeat(url: str, reports: Path, now: datetime, *, pause_seconds: float = 
 
 
 def _verdict(file: Path, now: datetime) -> tuple[str, str]:
-    """The verdict of the run that has just ended, or what is missing."""
+    """The verdict of the run that has just finished, and what is missing; one of the two is empty."""
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
         verdict, finished = str(document["verdict"]), datetime.fromisoformat(document["finished_at"])
         age = now - finished
     except (OSError, ValueError, KeyError, TypeError):
-        return "", "the run left no verdict"
+        return "", "the run wrote no verdict"
     if age > FRESH:
-        return "", f"the run left no verdict; the one that is there is of {finished:%Y-%m-%d %H:%M} UTC"
+        return "", f"the run wrote no verdict; the existing one is from {finished:%Y-%m-%d %H:%M} UTC"
     return verdict, ""
 
 
 def _request(url: str) -> str:
-    """Request the address once; what went wrong, without the address, or nothing."""
+    """Request the address once; returns what went wrong, without the address, or nothing."""
     import httpx
 
     if not url.startswith(("http://", "https://")):
-        return f"{VARIABLE} is no address that begins with http:// or https://"
+        return f"{VARIABLE} does not begin with http:// or https://"
     try:
         with (
             httpx.Client(timeout=TIMEOUT_SECONDS, headers={"user-agent": "easymo-verification"}) as client,
@@ -94,7 +94,7 @@ def _request(url: str) -> str:
 
 
 def main() -> None:
-    """Send the heartbeat, and say what came of it; in GitHub Actions as an annotation."""
+    """Send the heartbeat and print the outcome; in GitHub Actions as an annotation."""
     reports = Path(sys.argv[1]) if len(sys.argv) > 1 else REPORTS
     outcome = heartbeat(os.environ.get(VARIABLE, ""), reports, datetime.now(UTC))
     level = "" if outcome.sent else "::warning::" if outcome.wanted else "::notice::"

@@ -1,6 +1,6 @@
-"""``--notify slack``: somebody is told of the verdict when everything else has been written.
+"""``--notify slack``: posts the verdict after all reports are written.
 
-A message that cannot be posted is told on the terminal. It changes neither the verdict nor the exit status.
+If it cannot be posted, the terminal shows why; verdict and exit status stay the same.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ VARIABLE = "SLACK_WEBHOOK_URL"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The option that says who is told."""
+    """Add ``--notify``."""
     parser.getgroup("easymo", "verification of an EasyMO deployment").addoption(
         OPTION,
         choices=("slack",),
-        help=f"post the verdict to Slack, at the incoming webhook in {VARIABLE} (default: nobody is told)",
+        help=f"post the verdict to Slack, at the incoming webhook in {VARIABLE} (default: post nothing)",
     )
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse to run where somebody is to be told and nothing says where.
+    """Require the address of the webhook if ``--notify`` is given.
 
     Raises:
         pytest.UsageError: the address is missing.
@@ -44,10 +44,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def notify(config: pytest.Config, record: Record, result: RunResult) -> list[str]:
-    """Post the verdict, where that is asked for.
+    """Post the verdict, if ``--notify`` is given.
 
     Returns:
-        A sentence where it could not be posted.
+        One sentence if it could not be posted, otherwise nothing.
     """
     url = config.stash[ACCESS].slack_webhook_url if ACCESS in config.stash else None
     if not config.getoption(OPTION, None) or url is None:
@@ -56,7 +56,7 @@ def notify(config: pytest.Config, record: Record, result: RunResult) -> list[str
 
     from reports.notify.slack_client import post  # start-up: only with --notify
 
-    # A log line may have the path alone, which is as good as the whole address.
+    # A log line may contain the path alone, which is as secret as the whole address.
     record.redactor.learn(Secret(urlsplit(url.reveal()).path))
     fault = post(url, message(result, replayed=bool(config.getoption("--replay", None))))
-    return [f"Slack was not told of the verdict: {fault}"] if fault else []
+    return [f"the verdict was not posted to Slack: {fault}"] if fault else []

@@ -1,4 +1,4 @@
-"""Posts a message to one of Slack's incoming webhooks, whose address is its only credential and is never shown."""
+"""Posts a message to an incoming webhook of Slack. Its address is its only credential and is never shown."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ TIMEOUT_SECONDS = 10.0
 """For one try, from connecting to the last byte of the answer."""
 
 PAUSE_SECONDS = 1.0
-"""Before another try, where Slack does not say how long."""
+"""Before another try, if Slack asks for no other pause."""
 
 LONGEST_PAUSE_SECONDS = 30.0
-"""Slack may ask for a longer pause; the run does not wait so long, and the message is not sent."""
+"""If Slack asks for a longer pause, the message is not sent."""
 
 _CODE = re.compile(rb"[a-z_]{2,60}")
-"""How Slack says in an answer's body what is wrong: ``invalid_payload``, ``no_service``."""
+"""Slack's error code, the body of its answer: ``invalid_payload``, ``no_service``."""
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """What came of one try."""
+    """Outcome of one try."""
 
     fault: str = ""
-    """What went wrong, without the address; empty where the message was taken."""
+    """What went wrong, without the address; empty if the message was accepted."""
     pause: float | None = None
-    """Seconds after which another try may help; None where it would not."""
+    """Seconds after which another try may help; None if it would not."""
 
 
 def post(url: Secret, message: dict[str, Any], *, pause_seconds: float = PAUSE_SECONDS) -> str:
-    """Post a message, and again where Slack is busy or out of reach.
+    """Post a message; retry if Slack is busy, fails or cannot be reached.
 
     Args:
         url: the address of the incoming webhook.
         message: ``text`` and ``blocks``, as Slack documents them.
-        pause_seconds: how long to wait before another try, where Slack does not say.
+        pause_seconds: how long to wait before another try, if Slack asks for no other pause.
 
     Returns:
-        What went wrong, in words and without the address; nothing where the message was taken.
+        What went wrong, without the address; empty if the message was accepted.
     """
     return asyncio.run(_post(url, message, pause_seconds))
 
@@ -70,24 +70,24 @@ async def _try(url: Secret, message: dict[str, Any], pause_seconds: float) -> De
         async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client, asyncio.timeout(TIMEOUT_SECONDS):
             answer = await client.post(url.reveal(), json=message)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError):
-        return Delivery("SLACK_WEBHOOK_URL is no address that can be posted to")
+        return Delivery("SLACK_WEBHOOK_URL is not a valid http or https address")
     except httpx.ConnectError:
         return Delivery("there was no connection", pause_seconds)
     except (httpx.HTTPError, TimeoutError):
-        # It may have been taken: another try could say it twice.
+        # Slack may have accepted the message: another try could post it twice.
         return Delivery(f"there was no answer within {TIMEOUT_SECONDS:g} s")
     if answer.is_success:
         return Delivery()
-    return Delivery(_said(answer), _pause(answer, pause_seconds))
+    return Delivery(_fault(answer), _pause(answer, pause_seconds))
 
 
-def _said(answer: httpx.Response) -> str:
+def _fault(answer: httpx.Response) -> str:
     code = _CODE.fullmatch(answer.content.strip())
     return f"the answer was {answer.status_code}" + (f" ({code[0].decode()})" if code else "")
 
 
 def _pause(answer: httpx.Response, pause_seconds: float) -> float | None:
-    """How long to wait before another try: as long as Slack says where it is busy, a moment where it is broken."""
+    """Seconds until another try: what Slack asks for if it is busy; None if another try would not help."""
     if answer.status_code == 429:
         asked = answer.headers.get("retry-after", "")
         return float(asked) if asked.isdecimal() else pause_seconds

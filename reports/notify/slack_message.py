@@ -8,21 +8,21 @@ from typing import Any
 
 from fixtures.outcome import Status
 from reports import findings
-from reports.ci.place import run_url
+from reports.ci.run import run_url
 from reports.verdict import CheckResult, RunResult, Verdict, reasons
 
 SIGNS = {Verdict.GO: "✅", Verdict.CONCERNS: "⚠️", Verdict.UNPROVEN: "❔", Verdict.NO_GO: "⛔"}
 SHOWN = 5
-"""Checks that a message names; who wants to know more opens the report."""
+"""Checks that a message names; the report has the others."""
 
 LONGEST_HEADER = 150
 LONGEST_TITLE = 100
 LONGEST_SENTENCE = 240
-"""Characters: Slack takes 150 in a header and 3000 in a section, where each may become five by escaping."""
+"""Characters. Slack accepts 150 in a header and 3000 in a section; escaping may turn one into five."""
 
 
 def message(result: RunResult, *, replayed: bool = False) -> dict[str, Any]:
-    """The message of a run: the verdict, what it comes from with what to do, and where it ran."""
+    """The message of a run: the verdict, the worst checks with what to do, and a link to the run."""
     title = _cut(
         f"{SIGNS[result.verdict]} {result.verdict.value} · {result.target} · {result.selection}", LONGEST_HEADER
     )
@@ -37,7 +37,7 @@ def message(result: RunResult, *, replayed: bool = False) -> dict[str, Any]:
 
 
 def escape(text: str) -> str:
-    """Text that Slack shows as it is: no mention of a channel, no link."""
+    """Escape text for Slack, so that it mentions nobody and links nothing."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
@@ -45,7 +45,7 @@ def _worst(result: RunResult) -> Iterator[dict[str, Any]]:
     worst = findings.worst(result)
     yield from (_section(_check(check)) for check in worst[:SHOWN])
     if len(worst) > SHOWN:
-        yield _section(f"and {len(worst) - SHOWN} more, which the report has")
+        yield _section(f"and {len(worst) - SHOWN} more in the report")
 
 
 def _check(check: CheckResult) -> str:
@@ -64,7 +64,7 @@ def _advice(check: CheckResult) -> str:
         return next((fault.advice for fault in findings.faults(check) if fault.advice), "")
     cases = [case for case in check.cases if case.status is check.status]
     proofs = (doubt.proof for case in cases for doubt in case.doubts)
-    return next((said for said in (*(case.advice for case in cases), *proofs) if said), "")
+    return next((text for text in (*(case.advice for case in cases), *proofs) if text), "")
 
 
 def _where(result: RunResult, replayed: bool) -> str:

@@ -1,4 +1,4 @@
-"""Runs pytest on a small project of checks with this suite's plugins, and reads back what it leaves."""
+"""Runs pytest on a small project of checks with this suite's plugins, and reads the files it writes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).parents[2]
 
 QUICK = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio", "-p", "no:timeout"]
-"""Plugins that a nested run needs not."""
+"""Disables plugins that a nested run does not need."""
 
 CONFTEST = (
     'pytest_plugins = ["fixtures.settings.plugin", "checks.judge", "reports.notify.plugin", "reports.plugin"]\n'
@@ -82,7 +82,7 @@ class Run:
 
 
 def project(folder: Path, source: str, conftest: str = CONFTEST) -> Path:
-    """Make a project whose checks are this source."""
+    """Create a project whose checks are this source; returns its folder."""
     (folder / "checks").mkdir(parents=True, exist_ok=True)
     (folder / "pytest.toml").write_text(SETTINGS)
     (folder / "conftest.py").write_text(conftest)

@@ -1,4 +1,4 @@
-"""How runs end: exit status and what is left behind, also by runs that do not come to their end."""
+"""How runs end: exit status and written files, also of runs that do not finish."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ def test_go_is_exit_status_0(tmp_path: Path, options: tuple[str, ...]) -> None:
     ("body", "verdict"),
     [("judge.cannot_tell('no traffic')", "unproven"), ("pytest.skip('not today')", "unproven")],
 )
-def test_a_must_without_evidence_is_no_go_for_pipelines(tmp_path: Path, body: str, verdict: str) -> None:
+def test_unproven_must_fails_the_pipeline(tmp_path: Path, body: str, verdict: str) -> None:
     source = f'@check(1, "T", criterion="must", area="database")\ndef test_t(judge):\n    {body}\n'
     finished = run(project(tmp_path, source))
     assert (finished.status, finished.verdict["verdict"]) == (1, verdict)
 
 
-def test_selection_names_what_was_picked(tmp_path: Path) -> None:
+def test_selection_names_the_given_tests(tmp_path: Path) -> None:
     finished = run(project(tmp_path, GO), "checks/test_nested.py::test_tables")
     assert finished.status == 0
     assert finished.verdict["selection"] == "all in checks/test_nested.py::test_tables"
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "xdist"])
-def test_an_interrupted_run_leaves_no_verdict(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_interrupted_run_writes_no_verdict(tmp_path: Path, options: tuple[str, ...]) -> None:
     stop = '@check(2, "S", criterion="must", area="database")\ndef test_stop():\n    raise KeyboardInterrupt\n'
     folder = project(tmp_path, GO + stop)
     assert run(folder, "-k", "tables").status == 0
@@ -61,7 +61,7 @@ def test_an_interrupted_run_leaves_no_verdict(tmp_path: Path, options: tuple[str
     assert "No verdict: the run was interrupted." in finished.output
 
 
-def test_an_empty_selection_leaves_no_verdict(tmp_path: Path) -> None:
+def test_empty_selection_writes_no_verdict(tmp_path: Path) -> None:
     finished = run(project(tmp_path, GO), "-m", "weekly")
     assert finished.status == 5
     assert not (finished.folder / "verdict.json").exists()
@@ -70,7 +70,7 @@ def test_an_empty_selection_leaves_no_verdict(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "options", [(), ("--continue-on-collection-errors",), ("-n", "2")], ids=["alone", "continued", "xdist"]
 )
-def test_checks_that_cannot_be_collected_leave_no_verdict(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_collection_error_writes_no_verdict(tmp_path: Path, options: tuple[str, ...]) -> None:
     folder = project(tmp_path, GO)
     (folder / "checks" / "test_broken.py").write_text("raise ImportError('broken')\n")
     finished = run(folder, "-m", "not daily", *options)
@@ -80,7 +80,7 @@ def test_checks_that_cannot_be_collected_leave_no_verdict(tmp_path: Path, option
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "xdist"])
-def test_a_file_that_skips_itself_leaves_no_verdict(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_skipped_file_writes_no_verdict(tmp_path: Path, options: tuple[str, ...]) -> None:
     folder = project(tmp_path, GO)
     (folder / "checks" / "test_skips.py").write_text("import pytest\npytest.skip('x', allow_module_level=True)\n")
     finished = run(folder, "-m", "not daily", *options)
@@ -100,7 +100,7 @@ def test_next(n, judge):
 """
 
 
-def test_a_crashed_worker_makes_its_checks_errors(tmp_path: Path) -> None:
+def test_checks_of_a_crashed_worker_are_errors(tmp_path: Path) -> None:
     finished = run(project(tmp_path, DEADLY), "-n", "1")
     assert (finished.status, finished.verdict["verdict"]) == (1, "concerns")
     (died,) = finished.checks["check-02"]["cases"]
@@ -112,40 +112,40 @@ def test_a_crashed_worker_makes_its_checks_errors(tmp_path: Path) -> None:
     assert "= FAILURES =" not in finished.output
 
 
-def test_what_was_selected_but_never_ran_is_an_error(tmp_path: Path) -> None:
+def test_selected_check_that_never_ran_is_an_error(tmp_path: Path) -> None:
     first = '@check("step-1.1", "F", criterion="nice", area="database")\ndef test_fails():\n    assert 0, "no"\n'
     finished = run(project(tmp_path, first + GO), "-m", "not daily", "-x")
     assert (finished.status, finished.verdict["verdict"]) == (1, "no-go")
-    assert "did not run to its end" in finished.checks["check-01"]["cases"][0]["reason"]
+    assert "did not finish" in finished.checks["check-01"]["cases"][0]["reason"]
 
 
-def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+def test_unwritable_folder_is_a_usage_error(tmp_path: Path) -> None:
     folder = project(tmp_path, GO)
     (folder / "file").write_text("")
     finished = run(folder, "--report-dir=file/below")
     assert finished.status == 4
     assert finished.output.strip().splitlines() == [
-        f"ERROR: --report-dir: the reports cannot be written into {folder}/file/below (Not a directory); "
-        "expected a folder that can be made and written"
+        f"ERROR: --report-dir: the reports cannot be written to {folder}/file/below (Not a directory); "
+        "expected a folder that can be created and written"
     ]
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "xdist"])
-def test_without_a_terminal_the_files_are_written_all_the_same(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_reports_are_written_without_a_terminal(tmp_path: Path, options: tuple[str, ...]) -> None:
     finished = run(project(tmp_path, GO), "-p", "no:terminal", "-m", "not daily", *options)
     assert (finished.status, finished.output) == (0, "")
     assert finished.verdict["verdict"] == "go"
     assert len(finished.allure) == 2
 
 
-def test_without_allure_and_junit_the_verdict_is_written_all_the_same(tmp_path: Path) -> None:
+def test_verdict_is_written_without_allure_and_junit(tmp_path: Path) -> None:
     finished = run(project(tmp_path, GO), "-p", "no:allure_pytest", "-p", "no:junitxml", "-m", "not daily")
     assert (finished.status, finished.verdict["verdict"]) == (0, "go")
     assert not (finished.folder / "junit.xml").exists()
 
 
 @pytest.mark.parametrize("option", ["--collect-only", "--markers", "--help", "--fixtures", "--setup-plan"])
-def test_what_only_informs_touches_no_report(tmp_path: Path, option: str) -> None:
+def test_information_options_change_no_report(tmp_path: Path, option: str) -> None:
     folder = project(tmp_path, GO)
     (folder / "out").mkdir()
     (folder / "out" / "verdict.json").write_text("earlier")
@@ -153,7 +153,7 @@ def test_what_only_informs_touches_no_report(tmp_path: Path, option: str) -> Non
     assert [path.name for path in (folder / "out").iterdir()] == ["verdict.json"]
 
 
-def test_other_tests_make_no_report(tmp_path: Path) -> None:
+def test_other_tests_write_no_report(tmp_path: Path) -> None:
     folder = project(tmp_path, GO)
     (folder / "tests").mkdir()
     (folder / "tests" / "test_other.py").write_text("def test_other():\n    pass\n")
@@ -162,7 +162,7 @@ def test_other_tests_make_no_report(tmp_path: Path) -> None:
     assert not finished.folder.exists()
 
 
-def test_only_what_an_earlier_run_left_is_removed(tmp_path: Path) -> None:
+def test_only_files_of_an_earlier_run_are_removed(tmp_path: Path) -> None:
     folder = project(tmp_path, GO)
     history = folder / "out" / "allure-results" / "history"
     history.mkdir(parents=True)
@@ -174,7 +174,7 @@ def test_only_what_an_earlier_run_left_is_removed(tmp_path: Path) -> None:
     assert [path.exists() for path in kept + stale] == [True, True, False, False]
 
 
-def test_places_that_were_asked_for_are_kept(tmp_path: Path) -> None:
+def test_paths_given_as_options_are_kept(tmp_path: Path) -> None:
     finished = run(project(tmp_path, GO), "--junitxml", "mine.xml", "--alluredir", "mine", "-m", "not daily")
     assert finished.status == 0
     assert not (finished.folder / "junit.xml").exists()
@@ -190,7 +190,7 @@ def test_identities_are_the_same_in_every_run(tmp_path: Path) -> None:
     assert {name: result["historyId"] for name, result in second.allure.items()} == identities
 
 
-def test_a_failing_test_that_is_no_check_keeps_pytests_exit_status(tmp_path: Path) -> None:
+def test_failure_of_another_test_is_exit_status_1(tmp_path: Path) -> None:
     finished = run(project(tmp_path, GO + "\ndef test_plain():\n    assert 0\n"), "-m", "not daily")
     assert (finished.status, finished.verdict["verdict"]) == (1, "go")
     assert "= FAILURES =" in finished.output
@@ -205,7 +205,7 @@ def pytest_addoption(parser):
 )
 
 
-def test_the_evidence_that_is_judged_again_is_not_removed(tmp_path: Path) -> None:
+def test_replayed_evidence_is_not_removed(tmp_path: Path) -> None:
     folder = project(tmp_path, GO, REPLAY)
     (folder / "out").mkdir()
     (folder / "out" / "evidence.json").write_text("{}")
@@ -213,7 +213,7 @@ def test_the_evidence_that_is_judged_again_is_not_removed(tmp_path: Path) -> Non
     assert (folder / "out" / "evidence.json").read_text() == "{}"
 
 
-def test_quiet_runs_say_the_verdict(tmp_path: Path) -> None:
+def test_quiet_runs_show_the_verdict(tmp_path: Path) -> None:
     folder = project(tmp_path, CHECKS)
     quiet, silent = run(folder, "-q"), run(folder, "-qq")
     assert "what to do: start it" in quiet.output
@@ -221,7 +221,7 @@ def test_quiet_runs_say_the_verdict(tmp_path: Path) -> None:
     assert "Verdict: no-go" in silent.output
 
 
-def test_verbose_runs_use_our_words(tmp_path: Path) -> None:
+def test_verbose_runs_use_the_suites_words(tmp_path: Path) -> None:
     finished = run(project(tmp_path, CHECKS), "-v", "-k", "setup or partitions")
     for words in ("test_setup[unproven] UNPROVEN", "test_setup[none] NOT APPLICABLE", "test_setup[failed] FAILED"):
         assert words in finished.output

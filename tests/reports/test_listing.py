@@ -1,4 +1,4 @@
-"""``pytest --checks``: every item with what it needs, without a look at any deployment."""
+"""``pytest --checks``: every item with what it needs, without contact to any deployment."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from checks.checklist import CHECKLIST, label_of
 from tests.running import ROOT, environment, run_suite
 
 DATABASE = {"EASYMO_DATABASE_URL": "postgresql://reader:hidden99@198.51.100.7/postgres"}
-"""An address that answers nobody; a run that asked it would wait for its timeout."""
+"""An address that never answers; a connection to it would wait for its timeout."""
 
 
 def listed(tmp_path, *arguments, **variables):
-    """The list's lines by the item that they begin with, and the run."""
+    """The lines of the list by item, and the run."""
     run = run_suite(tmp_path / "reports", "--checks", *arguments, environ=environment(None, **variables))
     entries: dict[str, list[str]] = {}
     for line in run.output.splitlines():
@@ -29,8 +29,8 @@ def listed(tmp_path, *arguments, **variables):
     return entries, run
 
 
-def test_every_item_is_listed_in_the_checklists_order(tmp_path):
-    """Label, marker, criterion and title stand on the item's first line."""
+def test_items_are_in_the_checklists_order(tmp_path):
+    """Label, marker, criterion and title are on the item's first line."""
     entries, run = listed(tmp_path)
     assert run.status == 0, run.output
     steps = [label for label in entries if label.startswith("Step")]
@@ -43,10 +43,10 @@ def test_every_item_is_listed_in_the_checklists_order(tmp_path):
     )
 
 
-def test_the_whole_checklist_is_listed(tmp_path):
-    """What no test proves yet is named as such, and nothing is in both lists; a selection leaves it out."""
+def test_whole_checklist_is_listed(tmp_path):
+    """Items without a test are listed apart, none is in both lists, and a selection leaves them out."""
     entries, run = listed(tmp_path)
-    _, _, rest = run.output.partition("not looked at by this version, so to be looked at by hand:")
+    _, _, rest = run.output.partition("without a test in this version, so check them by hand:")
     by_hand = set(re.findall(r"(?m)^  ((?:Phase|Step|Check|Rollback|Partial) [\d.]+)  ", rest))
     assert not by_hand & set(entries)
     assert by_hand | set(entries) == {label_of(item) for item in CHECKLIST}
@@ -57,7 +57,7 @@ def test_the_whole_checklist_is_listed(tmp_path):
 @pytest.mark.parametrize("arguments", [(), ("-v",)], ids=["list", "details"])
 @pytest.mark.parametrize(("columns", "widest"), [("", 100), ("80", 80), ("200", 100)])
 def test_columns_are_aligned_and_fit(tmp_path, arguments, columns, widest):
-    """Nothing is wider than the terminal, or than 100 columns, and each column begins where its heading does."""
+    """No line is wider than the terminal or 100 columns, and each column begins below its heading."""
     empty = {"WA_VERIFY_TOKEN": "", "WHATSAPP_APP_SECRET": "", "SUPABASE_SERVICE_ROLE_KEY": ""}
     entries, run = listed(tmp_path, *arguments, **DATABASE, **empty, COLUMNS=columns)
     lines = run.output.splitlines()
@@ -69,28 +69,28 @@ def test_columns_are_aligned_and_fit(tmp_path, arguments, columns, widest):
         assert first[needs - 1] == " " != first[needs]
 
 
-def test_a_terminal_that_is_too_narrow_for_it_gets_it_all_the_same(tmp_path):
-    """Lines are broken by the terminal then; nothing is left out."""
+def test_narrow_terminal_gets_the_whole_list(tmp_path):
+    """The lines are wider than the terminal then, but complete."""
     entries, run = listed(tmp_path, "-m", "immediate", **DATABASE, COLUMNS="30")
     assert run.status == 0, run.output
     assert len(entries) == 8
     assert "EASYMO_LOG_FILE not set" in "".join(entries["Check 6"])
 
 
-def test_what_the_settings_do_not_give_is_named(tmp_path):
-    """The variable that is missing is said beside the check that it would prove, and nothing of its value."""
+def test_missing_variables_are_named(tmp_path):
+    """A missing variable is named beside the check that needs it; values of variables are not shown."""
     entries, run = listed(tmp_path, "-m", "immediate", **DATABASE)
     assert "not set" not in "".join(entries["Check 1"])
     assert "EASYMO_LOG_FILE not set" in "".join(entries["Check 6"])
     for name in ("EASYMO_BASE_URL", "WHATSAPP_APP_SECRET", "WA_VERIFY_TOKEN"):
         assert f"{name} not set" in "".join(entries["Check 4"])
     assert "target: 198.51.100.7" in run.output
-    assert "4 of 8 checks have all that is needed" in run.output
+    assert "4 of 8 checks have all the variables they need" in run.output
     assert "hidden99" not in run.output
 
 
-def test_a_target_address_counts_as_the_base_url(tmp_path):
-    """What the file of settings says needs no variable."""
+def test_target_address_counts_as_base_url(tmp_path):
+    """A base URL in the file of settings needs no variable."""
     file = tmp_path / "fleet.toml"
     file.write_text("[targets.production]\nbase_url = 'https://198.51.100.7'\n")
     entries, run = listed(tmp_path, f"--deployment={file}", "--target", "production")
@@ -99,8 +99,8 @@ def test_a_target_address_counts_as_the_base_url(tmp_path):
     assert "EASYMO_DATABASE_URL not set" in "".join(entries["Check 1"])
 
 
-def test_a_deployment_that_is_there_is_not_asked(tmp_path):
-    """Nobody connects to its database or its endpoints, whatever checks are listed."""
+def test_listing_contacts_no_deployment(tmp_path):
+    """It connects neither to the database nor to the endpoints."""
     with socket.create_server(("127.0.0.1", 0)) as database, socket.create_server(("127.0.0.1", 0)) as functions:
         variables = {
             "EASYMO_DATABASE_URL": f"postgresql://reader:hidden99@127.0.0.1:{database.getsockname()[1]}/postgres",
@@ -115,8 +115,8 @@ def test_a_deployment_that_is_there_is_not_asked(tmp_path):
                 server.accept()
 
 
-def test_whoever_stops_reading_the_list_sees_no_error():
-    """As ``pytest --checks | head -1`` does."""
+def test_closed_output_is_no_error():
+    """As in ``pytest --checks | head -1``."""
     with subprocess.Popen(
         [sys.executable, "-m", "pytest", "--checks"],
         cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -128,10 +128,10 @@ def test_whoever_stops_reading_the_list_sees_no_error():
     assert process.returncode == 0
 
 
-def test_no_deployment_is_brought_up_or_asked_and_no_report_is_made(tmp_path):
-    """Without addresses a run would bring one up; the list says so and does nothing."""
+def test_listing_starts_and_writes_nothing(tmp_path):
+    """Without addresses a run would start a local deployment; the list says so and starts none."""
     entries, run = listed(tmp_path, "-m", "immediate", TMPDIR=str(tmp_path))
-    assert "a deployment that a run brings up on this machine" in run.output
+    assert "a local deployment, which a run starts on this machine" in run.output
     assert "not set" not in run.output
     assert len(entries) == 8
     assert not (tmp_path / "reports").exists()
@@ -141,22 +141,22 @@ def test_no_deployment_is_brought_up_or_asked_and_no_report_is_made(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "variables"), [(("--target", "production"), {}), ((), {"EASYMO_DATABASE_URL": ""})]
 )
-def test_a_deployment_that_nothing_leads_to_is_listed_with_what_is_missing(tmp_path, arguments, variables):
-    """A run would be refused; the list is how to find out what to set."""
+def test_listing_without_addresses_names_them(tmp_path, arguments, variables):
+    """A run would end with a usage error; the list shows which variables to set."""
     entries, run = listed(tmp_path, "-m", "immediate", *arguments, **variables)
     assert run.status == 0, run.output
     assert "EASYMO_DATABASE_URL not set" in "".join(entries["Check 1"])
-    assert "0 of 8 checks have all that is needed" in run.output
+    assert "0 of 8 checks have all the variables they need" in run.output
 
 
 def test_empty_variables_are_named(tmp_path):
-    """A CI system passes a secret that it does not have as an empty text."""
+    """A CI system sets the variable of an undefined secret to the empty string."""
     entries, run = listed(tmp_path, "-m", "immediate", WA_VERIFY_TOKEN="", **DATABASE)
     assert "WA_VERIFY_TOKEN not set" in "".join(entries["Check 4"])
-    assert "set but empty, so taken as not set: WA_VERIFY_TOKEN" in run.output
+    assert "set but empty, so treated as not set: WA_VERIFY_TOKEN" in run.output
 
 
-def test_evidence_is_named_when_asked_for_details(tmp_path):
+def test_details_name_the_evidence(tmp_path):
     """``-v`` names the kinds of evidence that a check judges."""
     entries, _ = listed(tmp_path, "-v", "-k", "cron_job")
     assert [line.split("evidence: ")[1] for line in entries["Check 2"] if "evidence: " in line] == [
@@ -166,7 +166,7 @@ def test_evidence_is_named_when_asked_for_details(tmp_path):
 
 
 def test_selections_work_as_in_a_run(tmp_path):
-    """A marker narrows the list, one that selects nothing is said, a misspelt one is an error."""
+    """A marker narrows the list; an empty selection is reported; a misspelt marker is a usage error."""
     entries, _ = listed(tmp_path, "-m", "deploy")
     assert {label.split()[0] for label in entries} == {"Step"}
     entries, run = listed(tmp_path, "-m", "immediate and not immediate")
@@ -177,4 +177,4 @@ def test_selections_work_as_in_a_run(tmp_path):
     assert "immediat" in run.output
     _, run = listed(tmp_path, "tests/operations")
     assert run.status == 4
-    assert "--checks lists the checks of the folder checks" in run.output
+    assert "--checks lists only the folder checks" in run.output

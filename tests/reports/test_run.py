@@ -1,4 +1,4 @@
-"""Whole runs: every phase and outcome, with and without pytest-xdist, read back from the files."""
+"""Whole runs: every phase and outcome, with and without pytest-xdist, read from the written files."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_cases_have_their_reasons(whole: Run) -> None:
     }
 
 
-def test_junit_has_our_outcomes_and_properties(whole: Run) -> None:
+def test_junit_has_outcomes_and_properties(whole: Run) -> None:
     for name, status in STATUSES.items():
         case = whole.junit[name]
         properties = {entry.get("name"): entry.get("value") for entry in case.iter("property")}
@@ -184,7 +184,7 @@ def test_junit_has_our_outcomes_and_properties(whole: Run) -> None:
     assert whole.suite.get("tests") == str(len(counted))
 
 
-def test_junit_messages_are_for_people(whole: Run) -> None:
+def test_junit_messages_are_sentences(whole: Run) -> None:
     unproven = whole.junit["test_setup[unproven]"].find("skipped")
     assert (unproven.get("message"), unproven.get("type")) == ("no traffic (wait for some)", "unproven")
     failed = whole.junit["test_tables[dlq_processing_log]"].find("failure")
@@ -202,7 +202,7 @@ def test_junit_messages_are_for_people(whole: Run) -> None:
     assert "test_nested.py" not in whole.junit["test_cron"].find("error").text
 
 
-def test_allure_has_our_outcomes_and_names(whole: Run) -> None:
+def test_allure_has_outcomes_and_names(whole: Run) -> None:
     found = {result["fullName"].partition("#")[2] + "/" + name: result for name, result in whole.allure.items()}
     assert len(found) == len(STATUSES)
     expected = {
@@ -238,7 +238,7 @@ def test_allure_results_are_complete(whole: Run) -> None:
     assert text == "column,type\nc0,text\nc1,text\n"
 
 
-def test_allure_messages_tell_unproven_from_not_applicable(whole: Run) -> None:
+def test_allure_messages_distinguish_skipped_cases(whole: Run) -> None:
     messages = {name: result.get("statusDetails", {}).get("message") for name, result in whole.allure.items()}
     assert messages["Check 9 · Setup decides [unproven]"] == "unproven: no traffic (wait for some)"
     assert messages["Check 13 · Partitions"] == "not applicable: partitioning is not enabled"
@@ -249,7 +249,7 @@ def test_allure_messages_tell_unproven_from_not_applicable(whole: Run) -> None:
     assert "trace" not in whole.allure["Check 2 · Cron jobs are active"]["statusDetails"]
 
 
-def test_allure_knows_the_run(whole: Run) -> None:
+def test_allure_describes_the_run(whole: Run) -> None:
     folder = whole.folder / "allure-results"
     assert not list(folder.glob("*-container.json"))
     facts = dict(line.split("=", 1) for line in (folder / "environment.properties").read_text().splitlines())
@@ -258,7 +258,7 @@ def test_allure_knows_the_run(whole: Run) -> None:
     assert len(json.loads((folder / "categories.json").read_text())) == 5
 
 
-def test_terminal_says_what_to_do_once(whole: Run) -> None:
+def test_terminal_shows_advice_once(whole: Run) -> None:
     assert "= verdict: no-go =" in whole.output
     assert whole.output.count("no connection to 127.0.0.1:5432") == 1
     assert "ERROR Check 2 (must), Check 3 (must)\n  no connection" in whole.output
@@ -275,11 +275,11 @@ def test_terminal_says_what_to_do_once(whole: Run) -> None:
 
 
 def test_checks_are_judged_in_the_checklists_order(tmp_path: Path) -> None:
-    """Reports that show what came first first begin with the first hour, whatever the files are called."""
+    """Checks run in the checklist's order, independent of the order of files and functions."""
     declared = "".join(
-        f'@check({number!r}, "T", criterion="must", area="database")\ndef test_{place}(judge):\n'
+        f'@check({number!r}, "T", criterion="must", area="database")\ndef test_{index}(judge):\n'
         '    judge.requires(True, "")\n'
-        for place, number in enumerate((10, 2, "step-2.5", 9, "step-2.1"))
+        for index, number in enumerate((10, 2, "step-2.5", 9, "step-2.1"))
     )
     finished = run(project(tmp_path, declared), "-v")
     assert re.findall(r"::test_(\d)", finished.output) == ["4", "2", "1", "3", "0"]

@@ -1,4 +1,4 @@
-"""The summary, GitHub's step summary and annotations, and the terminal where many checks say the same."""
+"""The summary, GitHub's step summary and annotations, and the merging of equal findings."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def failed(check: str = "check-01", criterion: str = "must", found: str = "gone"
     return replace(known, violations=(Violation(found, "there", "lost", "push"),), **more)
 
 
-def test_markdown_shows_text_as_it_is() -> None:
+def test_markdown_in_text_is_escaped() -> None:
     hostile = "*/5 * * * * | <script>alert(1)</script> `x` [link](http://x) __init__\n# heading"
     text = summary.markdown(result_of(failed(found=hostile)))
     assert "<script>" not in text
@@ -41,7 +41,7 @@ def test_markdown_shows_text_as_it_is() -> None:
     assert [row.replace("\\|", "").count("|") for row in rows] == [6]
 
 
-def test_a_long_summary_is_cut_and_says_so() -> None:
+def test_long_summary_is_cut_with_a_note() -> None:
     many = [failed(found=f"{number} " + "é" * 500, id=str(number)) for number in range(4000)]
     text = summary.markdown(result_of(*many))
     assert summary.LIMIT - 2000 < len(text.encode()) <= summary.LIMIT
@@ -49,7 +49,7 @@ def test_a_long_summary_is_cut_and_says_so() -> None:
     assert text.endswith(summary.CUT)
 
 
-def test_cases_that_say_the_same_are_one_fault() -> None:
+def test_equal_violations_are_one_fault() -> None:
     (check,) = result_of(failed(id="a"), failed(id="b"), failed(id="c", found="other")).checks
     assert [(fault.cases, fault.found) for fault in findings.faults(check)] == [
         (("a", "b"), "gone"),
@@ -57,7 +57,7 @@ def test_cases_that_say_the_same_are_one_fault() -> None:
     ]
 
 
-def test_sixty_checks_without_a_database_are_one_cause() -> None:
+def test_equal_errors_are_one_cause() -> None:
     cases = [
         replace(
             KNOWN,
@@ -73,7 +73,7 @@ def test_sixty_checks_without_a_database_are_one_cause() -> None:
     assert (cause.reason, cause.help, cause.cases, len(cause.checks)) == ("refused", "start", 60, 12)
 
 
-def test_unproven_cases_are_grouped_by_what_would_prove_them() -> None:
+def test_unproven_cases_are_grouped_by_proof() -> None:
     unproven = replace(KNOWN, status=Status.UNPROVEN, reason="no url", doubts=(Doubt("no url", "set it"),))
     causes = findings.unproven(result_of(unproven, replace(unproven, check="check-04", criterion="nice")))
     assert causes == (findings.Cause("no url", "set it", ("Check 1 (must)", "Check 4 (nice)"), 2),)
@@ -93,12 +93,12 @@ def test_annotations_are_the_worst_ten_first(monkeypatch: pytest.MonkeyPatch) ->
     ]
 
 
-def test_there_are_no_annotations_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_annotations_outside_github(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     assert list(github.commands(result_of(failed()))) == []
 
 
-def test_step_summary_is_appended_within_githubs_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_step_summary_stays_within_githubs_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "step.md"
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(file))
     file.write_text("earlier\n")
@@ -132,7 +132,7 @@ def test_cron(judge):
 @pytest.mark.parametrize(
     "options", [(), ("-p", "no:terminal"), ("-q", "-n", "2")], ids=["terminal", "none", "quiet"]
 )
-def test_a_run_on_github(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_run_on_github_has_annotations_and_links(tmp_path: Path, options: tuple[str, ...]) -> None:
     step = tmp_path / "step.md"
     finished = run(project(tmp_path, FAILING), *options, variables=GITHUB | {"GITHUB_STEP_SUMMARY": str(step)})
     assert "::error title=Check 2 failed (must)%3A Cron::off" in finished.output.splitlines()
@@ -149,7 +149,7 @@ def test_a_run_on_github(tmp_path: Path, options: tuple[str, ...]) -> None:
     assert f"\n[What this check proves, and how]({page})\n" in finished.summary
 
 
-def test_a_report_that_cannot_be_written_is_told_and_fails_the_run(tmp_path: Path) -> None:
+def test_unwritten_report_fails_the_run(tmp_path: Path) -> None:
     passing = FAILING.replace("False", "True")
     finished = run(project(tmp_path, passing), variables={"GITHUB_STEP_SUMMARY": str(tmp_path / "no" / "step.md")})
     assert finished.status == 1

@@ -1,4 +1,4 @@
-"""From cases to checks to one verdict: precedence as a table, and the document that carries it."""
+"""From cases to checks to the verdict: precedence as a table, and the document ``verdict.json``."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def case(check: str = "check-01", status: Status = P, criterion: str = "must", *
         ((N, N), N),
     ],
 )
-def test_a_check_is_as_bad_as_its_worst_case(statuses: tuple[Status, ...], expected: Status) -> None:
+def test_check_has_the_status_of_its_worst_case(statuses: tuple[Status, ...], expected: Status) -> None:
     for order in itertools.permutations(statuses):
         assert worst(*order) is expected
         (check,) = results(case(status=status) for status in order)
@@ -79,7 +79,7 @@ def test_precedence_of_verdicts(must: tuple, other: tuple, expected: Verdict, cr
         assert verdict_of(results(order)) is expected
 
 
-def test_checks_stand_in_the_checklists_order() -> None:
+def test_checks_are_in_the_checklists_order() -> None:
     names = ["rollback-1", "check-10", "check-02", "step-1.10", "step-1.2", "phase-4.1", "partial-1"]
     assert [check.check for check in results(map(case, names))] == [
         "phase-4.1", "step-1.2", "step-1.10", "check-02", "check-10", "rollback-1", "partial-1",
@@ -89,7 +89,7 @@ def test_checks_stand_in_the_checklists_order() -> None:
 MOMENT = datetime(2025, 11, 27, 12, 0, 0, 123456, tzinfo=UTC)
 
 
-def test_the_document_has_the_contracts_keys_and_no_others() -> None:
+def test_verdict_document_has_exactly_the_contracts_keys() -> None:
     cases = [
         case(),
         case(status=F, id="dlq_processing_log", violations=(Violation("missing"),)),
@@ -129,7 +129,7 @@ def test_the_document_has_the_contracts_keys_and_no_others() -> None:
     }
 
 
-def test_cases_that_share_an_id_are_told_apart_by_their_tests() -> None:
+def test_cases_with_the_same_id_get_test_names() -> None:
     cases = [case(id="wa-webhook"), case(id="wa-webhook", test="test_handshake"), case(id="other")]
     document = RunResult("x", "all", MOMENT, MOMENT, results(cases)).document()
     assert [entry["id"] for entry in document["checks"][0]["cases"]] == [
@@ -154,20 +154,20 @@ def test_cases_that_share_an_id_are_told_apart_by_their_tests() -> None:
         ((P, F, E), F),
     ],
 )
-def test_phases_of_one_test_merge_to_the_worst(phases: tuple[Status, ...], expected: Status) -> None:
+def test_phases_merge_to_the_worst(phases: tuple[Status, ...], expected: Status) -> None:
     merged = case(status=phases[0])
     for phase in phases[1:]:
         merged = merged.after(case(status=phase))
     assert merged.status is expected
 
 
-def test_trouble_while_cleaning_up_is_told_beside_a_failure() -> None:
+def test_teardown_error_is_added_to_a_failure() -> None:
     failed = case(status=F, reason="table missing", violations=(Violation("table missing"),))
     merged = failed.after(case(status=E, reason="OSError: disk full"))
     assert merged.reason == "table missing; then OSError: disk full"
     assert merged.violations == failed.violations
 
 
-def test_a_case_survives_being_sent() -> None:
+def test_case_round_trips_as_plain_data() -> None:
     whole = case(status=U, doubts=(Doubt("no traffic", "wait"),), findings=("5 rows",), cadences=("immediate",))
     assert Case.of(whole.plain()) == whole

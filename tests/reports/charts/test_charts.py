@@ -1,4 +1,4 @@
-"""Charts are drawn from the evidence, beside the verdict and in Allure's results, and never cost the verdict."""
+"""Charts of the evidence, in files and in Allure's results; a chart never costs the verdict."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def texts(picture: bytes) -> set[str]:
 
 @pytest.fixture
 def evidence(any_deployment):
-    """The evidence of the daily checks that draw."""
+    """The evidence of the daily checks with charts."""
     return read(any_deployment.access, TESTS)
 
 
 @pytest.mark.parametrize("name", figures.CHARTS)
-def test_chart_says_what_it_shows(name, evidence):
-    """Axes have their units, series their names; the ground is transparent, so that it suits any page."""
+def test_chart_has_units_and_series_names(name, evidence):
+    """The background is transparent, so that it suits any page; drawing again gives the same bytes."""
     picture = figures.draw(name, evidence)
     assert texts(picture) >= WORDS[name]
     assert b"fill: #ffffff" not in picture
@@ -47,8 +47,8 @@ def test_chart_says_what_it_shows(name, evidence):
 
 
 @pytest.mark.parametrize("name", figures.CHARTS)
-def test_chart_of_nothing_is_drawn(name, any_deployment, evidence):
-    """A day without anything is a picture that says so."""
+def test_chart_without_data_is_drawn(name, any_deployment, evidence):
+    """Charts over time without data contain a note."""
     pieces = evidence.pieces
     empty = {
         "dlq_queue": replace(pieces["dlq_queue"], by_hour=()),
@@ -56,11 +56,11 @@ def test_chart_of_nothing_is_drawn(name, any_deployment, evidence):
         "table_statistics": replace(pieces["table_statistics"], tables=()),
     }
     found = texts(figures.draw(name, replace(evidence, pieces=pieces | empty)))
-    assert ("nothing in this time" in found) is (name != "dead-tuples")
+    assert ("no data in this period" in found) is (name != "dead-tuples")
 
 
 def test_single_hour_and_unknown_status_are_drawn(evidence):
-    """One hour is a picture too, and a status that nobody knows has a colour."""
+    """One hour can be drawn, and an unknown status has a colour."""
     queue, fates = evidence.pieces["dlq_queue"], evidence.pieces["message_fates"]
     one = replace(queue.by_hour[0], status="parked")
     pieces = evidence.pieces | {
@@ -72,8 +72,8 @@ def test_single_hour_and_unknown_status_are_drawn(evidence):
     assert figures.draw("messages", changed)
 
 
-def test_run_leaves_its_charts(any_deployment, tmp_path):
-    """Beside the verdict, linked in the summary, and attached to their checks in Allure's results."""
+def test_run_writes_its_charts(any_deployment, tmp_path):
+    """As files beside the verdict, as links in the summary, and as attachments in Allure's results."""
     run = run_suite(tmp_path, "-m", "daily", environ=environment(any_deployment.access))
     assert run.status == 0, run.output
     files = sorted(path.name for path in (tmp_path / "charts").iterdir())
@@ -91,8 +91,8 @@ def test_run_leaves_its_charts(any_deployment, tmp_path):
         assert ElementTree.fromstring(source.read_bytes()).tag == f"{SVG}svg"
 
 
-def test_failed_run_replayed_with_workers_leaves_the_same_charts(any_deployment, tmp_path):
-    """A chart is drawn from the evidence, so that a replay draws the same one."""
+def test_replay_with_workers_draws_the_same_charts(any_deployment, tmp_path):
+    """A chart is drawn from the evidence alone, so a replay draws the same bytes."""
     environ = environment(any_deployment.access)
     first = run_suite(tmp_path / "one", "-m", "daily", "-k", "dlq", environ=environ)
     evidence = str(tmp_path / "one" / "evidence.json")
@@ -102,8 +102,8 @@ def test_failed_run_replayed_with_workers_leaves_the_same_charts(any_deployment,
     assert pictures[0] == pictures[1]
 
 
-def test_run_without_matplotlib_says_what_charts_need(any_deployment, tmp_path):
-    """Charts are optional: without the library there is a verdict and a hint."""
+def test_without_matplotlib_the_summary_has_a_hint(any_deployment, tmp_path):
+    """Charts are optional: without matplotlib the summary has the command to install it."""
     hidden = tmp_path / "hidden"
     hidden.mkdir()
     (hidden / "matplotlib.py").write_text("raise ImportError('hidden')\n")
@@ -115,8 +115,11 @@ def test_run_without_matplotlib_says_what_charts_need(any_deployment, tmp_path):
     assert hint in (tmp_path / "out" / "summary.md").read_text()
 
 
-def test_matplotlib_is_not_loaded_before_a_chart_is_drawn():
-    """Start-up stays quick for runs that draw nothing."""
-    code = "import sys, checks.test_daily, reports.charts.gallery, reports.charts.figures; print('matplotlib' in sys.modules)"
+def test_matplotlib_is_imported_only_to_draw():
+    """Runs without charts start quickly."""
+    code = (
+        "import sys, checks.test_daily, reports.charts.gallery, reports.charts.figures; "
+        "print('matplotlib' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -1,4 +1,4 @@
-"""A headless Chromium, driven by its DevTools protocol over a pair of pipes; nothing but the standard library."""
+"""A headless Chromium, driven by its DevTools protocol over two pipes with the standard library only."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ os.dup2(commands, 3)
 os.dup2(answers, 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
-"""Becomes Chromium, which reads commands from descriptor 3 and writes its answers to descriptor 4."""
+"""Executes Chromium, which reads commands from descriptor 3 and writes answers to descriptor 4."""
 
 DOCUMENTS = "[document, ...[...document.querySelectorAll('iframe')].map(frame => frame.contentDocument)]"
-"""The page and its frames: Allure shows descriptions in one."""
+"""The page and its frames; Allure shows descriptions in a frame."""
 
 FIND_CASE = """
 (() => {
@@ -54,12 +54,12 @@ FIND_CASE = """
   location.hash = names.map(named).find(found => found.name == TITLE).id;
 })()
 """
-"""Goes to the page of a case, whose identity stands in the data of Allure's single file."""
+"""Opens the page of a case, whose id is in the data of Allure's single file."""
 
 DESKTOP = (1280, 900)
 PHONE = (390, 844)
 ANSWER_SECONDS = 30.0
-"""Time for one answer of the browser, which shares the machine with other tests."""
+"""Time for one answer of the browser, on a machine that runs other tests too."""
 
 
 def find_chromium() -> str | None:
@@ -68,15 +68,15 @@ def find_chromium() -> str | None:
 
 
 class BrowserError(Exception):
-    """The browser did not do what it was asked."""
+    """The browser did not execute a command."""
 
 
 class Browser:
-    """One page of a Chromium that has just been started with an empty profile.
+    """One page of a newly started Chromium with an empty profile.
 
     Attributes:
         requested: the URL of every request that the page has made, in order.
-        errors: what the page's scripts have thrown or complained about.
+        errors: exceptions and errors that the page's scripts have logged.
     """
 
     def __init__(self, *flags: str) -> None:
@@ -110,7 +110,7 @@ class Browser:
             raise
 
     def _attach(self) -> None:
-        """Attach to the first page, which comes up a moment after the browser answers."""
+        """Attach to the first page, which appears shortly after the browser answers."""
         deadline = time.monotonic() + ANSWER_SECONDS
         while not (pages := self._pages()):
             if time.monotonic() > deadline:
@@ -125,7 +125,7 @@ class Browser:
         return [target["targetId"] for target in targets if target["type"] == "page"]
 
     def close(self) -> None:
-        """End the browser and take its profile away."""
+        """End the browser and delete its profile."""
         self._process.terminate()
         try:
             self._process.wait(10)
@@ -176,7 +176,7 @@ class Browser:
             self.errors.append(parameters["entry"]["text"])
 
     def look(self, size: tuple[int, int] = DESKTOP, *, dark: bool = False) -> None:
-        """Have a window of this size in CSS pixels, and prefer light or dark colours."""
+        """Set the size of the window in CSS pixels, and prefer light or dark colours."""
         width, height = size
         self.send(
             "Emulation.setDeviceMetricsOverride",
@@ -186,7 +186,7 @@ class Browser:
         self.send("Emulation.setEmulatedMedia", features=[scheme])
 
     def open(self, file: Path, fragment: str = "") -> None:
-        """Open a file as a reader does, by a double click."""
+        """Open a file by its address, as a double click does."""
         self.send("Page.navigate", url="about:blank")
         self.send("Page.navigate", url=file.resolve().as_uri() + fragment)
         self.wait("document.readyState == 'complete' && location.protocol == 'file:'")
@@ -203,11 +203,11 @@ class Browser:
         deadline = time.monotonic() + seconds
         while not self.evaluate(f"Boolean({condition})"):
             if time.monotonic() > deadline:
-                raise BrowserError(f"not within {seconds:g} s: {condition}; the page says {self.text()[:2000]!r}")
+                raise BrowserError(f"not within {seconds:g} s: {condition}; the page shows {self.text()[:2000]!r}")
             time.sleep(0.05)
 
     def text(self) -> str:
-        """The text that the page shows, with that of the frames in it."""
+        """The visible text of the page and of its frames."""
         return str(self.evaluate(f"{DOCUMENTS}.map(part => part.body ? part.body.innerText : '').join('\\n')"))
 
     def click(self, text: str) -> None:
@@ -224,7 +224,7 @@ class Browser:
         self.open(file)
         self.wait("document.querySelector('[data-tree-scroll-container]')")
         self.wait("document.body.innerText.includes('Metadata')")
-        # Fonts come out of the file a moment later, and the list settles.
+        # The fonts in the file load later and change the layout.
         self.wait("document.fonts.status == 'loaded'")
         time.sleep(0.5)
 
@@ -244,7 +244,7 @@ class Browser:
         time.sleep(1.5)
 
     def overflow(self) -> int:
-        """By how many pixels the page is wider than its window; 0 where nobody has to scroll sideways."""
+        """By how many pixels the page is wider than its window; 0 if it does not scroll sideways."""
         return int(
             self.evaluate(
                 "Math.max(0, document.documentElement.scrollWidth - document.documentElement.clientWidth)"
@@ -252,7 +252,7 @@ class Browser:
         )
 
     def screenshot(self, *, whole: bool = False) -> bytes:
-        """What the window shows, or the whole page, as PNG."""
+        """The visible part of the page, or the whole page, as PNG."""
         answer = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         return base64.b64decode(answer["data"])
 

@@ -1,4 +1,4 @@
-"""A browser, and reports of a run with everything in it: every outcome, evidence, text that tries to get out."""
+"""A browser, and the reports of a run with every outcome, with evidence, and with markup in its texts."""
 
 from __future__ import annotations
 
@@ -59,16 +59,16 @@ def test_partitions(judge):
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """A browser for all tests of this process; skips loudly where there is none."""
+    """A browser for all tests of this process; skips loudly without Chromium."""
     if find_chromium() is None:
-        pytest.skip("NO CHROMIUM on this machine, so nobody has looked at the reports: apt-get install chromium")
+        pytest.skip("NO CHROMIUM on this machine, so the reports were not tested: apt-get install chromium")
     with browser() as started:
         yield started
 
 
 @pytest.fixture
 def page(chromium: Browser) -> Browser:
-    """The browser as it begins: a desktop's window, light, nothing remembered."""
+    """The browser in its initial state: a desktop's window, light colours, no recorded requests and errors."""
     chromium.look()
     chromium.requested.clear()
     chromium.errors.clear()
@@ -88,12 +88,12 @@ class Rendered:
     run: Run
     report: Path
     history: Path
-    said: str
+    output: str
 
 
 @pytest.fixture(scope="session")
 def rendered(whole: Run, tmp_path_factory: pytest.TempPathFactory) -> Rendered:
-    """The run with its ``report.html``; skips loudly where there is no Node.js or no registry."""
+    """The run with its ``report.html``; skips loudly without Node.js or the registry."""
     history = tmp_path_factory.mktemp("history")
     done = render(whole.folder, history)
     skip_without_generator(done.returncode, done.stderr)
@@ -101,7 +101,7 @@ def rendered(whole: Run, tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     return Rendered(whole, whole.folder / "report.html", history, done.stdout)
 
 
-def skip_without_generator(status: int, said: str) -> None:
-    """Skip where the machine has nothing to render reports with; any other trouble is a test's failure."""
-    if status == 1 and ("Node.js" in said or "could not be fetched" in said):
-        pytest.skip(f"NO ALLURE REPORT was rendered, so none was tested: {said.strip()}")
+def skip_without_generator(status: int, output: str) -> None:
+    """Skip if the machine cannot render reports; any other error fails the test."""
+    if status == 1 and ("Node.js" in output or "could not be fetched" in output):
+        pytest.skip(f"NO ALLURE REPORT was rendered, so none was tested: {output.strip()}")

@@ -1,4 +1,4 @@
-"""What Allure's single file carries inside: base64 in scripts, where no search for text finds anything."""
+"""Decodes the data in Allure's single file: base64 in scripts, which a text search would miss."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def embedded(report: str) -> dict[str, str]:
 
 
 def decoded(text: str, depth: int = 3) -> str:
-    """The text with everything in it that looks like base64 decoded behind it, and again within that."""
+    """The text, followed by everything in it that looks like base64, decoded up to ``depth`` times."""
     parts = [text]
     if depth:
         for found in _BASE64.findall(text.encode()):

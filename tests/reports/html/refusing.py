@@ -1,4 +1,4 @@
-"""A proxy that refuses everything and remembers what it was asked for: what a page would have loaded."""
+"""A proxy that refuses every request and records its host: what a page would have loaded."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ import threading
 
 REFUSAL = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
-OF_CHROMIUM = re.compile(
+CHROMIUM_HOSTS = re.compile(
     r"(accounts|clients\d|update|safebrowsing|optimizationguide-pa|content-autofill|edgedl|redirector)"
     r"\.(me\.)?(google|googleapis|gvt1)\.com(:\d+)?"
 )
-"""Hosts that Chromium asks by itself, whatever it shows: its updates, accounts and lists."""
+"""Hosts that Chromium itself contacts for updates, accounts and lists."""
 
 
 class RefusingProxy:
-    """Listens on loopback while it is entered.
+    """Listens on loopback while used as a context manager.
 
     Attributes:
-        asked: host and port of every request, in order.
+        requested: host and port of every request, in order.
     """
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
-        asked = self.asked
+        self.requested: list[str] = []
+        requested = self.requested
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
                 line = self.rfile.readline(4096).decode("latin-1").split()
                 if len(line) >= 2:
                     host = line[1].partition("://")[2] if "://" in line[1] else line[1]
-                    asked.append(host.partition("/")[0])
+                    requested.append(host.partition("/")[0])
                 self.wfile.write(REFUSAL)
 
         class Server(socketserver.ThreadingTCPServer):
@@ -45,9 +45,9 @@ class RefusingProxy:
         )
 
     @property
-    def asked_by_pages(self) -> list[str]:
-        """What was asked for, without what Chromium asks by itself."""
-        return [host for host in self.asked if not OF_CHROMIUM.fullmatch(host)]
+    def requested_by_pages(self) -> list[str]:
+        """The requested hosts, without those that Chromium itself contacts."""
+        return [host for host in self.requested if not CHROMIUM_HOSTS.fullmatch(host)]
 
     def __enter__(self) -> RefusingProxy:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()

@@ -1,4 +1,4 @@
-"""Rendering ``report.html`` as its user does, by ``python -m reports`` in a process of its own."""
+"""Renders ``report.html`` as a user does, by ``python -m reports`` in a process of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.running import ROOT, environment
 
 LOCK = Path(tempfile.gettempdir()) / f"easymo-npx-{os.getuid()}.lock"
-"""Held while a report is rendered: the first of several that begin at once fills npm's cache for the others."""
+"""Held while a report is rendered, so that the first of several renderings fills npm's cache for the others."""
 
 
 def render(

@@ -1,7 +1,7 @@
 """Takes the pictures of the documentation: ``python -m tests.reports.html.screenshots`` writes ``docs/images``.
 
-A deployment of this machine is verified as it should be, a few times, and then with three real faults; the
-reports are opened in Chromium. It is called ``staging`` there: a picture of ``127.0.0.1`` explains nothing.
+A local deployment is verified several times while healthy, and then with three real faults; the reports are opened
+in Chromium. The target is called ``staging``, because ``127.0.0.1`` in a picture explains nothing.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from tests.running import ROOT, environment, run_suite
 
 IMAGES = ROOT / "docs" / "images"
 EARLIER_RUNS = 3
-"""Runs before the two that are shown, so that there is a trend."""
+"""Runs before the two in the pictures, so that there is a trend."""
 
 CHARTS_HEIGHT = 500
-"""Of the window with Allure's charts, below which there is nothing."""
+"""Height of the window for Allure's charts; the page is empty below."""
 
 COLOURS = 128
-"""Of a picture: enough for text and areas, and a third of the size."""
+"""Colours of a picture; enough for text and areas, at a third of the size."""
 
 FAULTS = """
 UPDATE cron.job SET active = false WHERE jobname = 'process-dlq-entries';
@@ -31,11 +31,11 @@ DELETE FROM public.dlq_processing_log WHERE processed_at > now() - interval '2 h
 UPDATE public.processed_webhook_messages SET processed = false
 WHERE created_at > now() - interval '1 hour' AND id::text < '2'
 """
-"""The schedule is switched off, nothing was processed for two hours, and every eighth message has failed."""
+"""The cron job is inactive, nothing was processed for two hours, and every eighth message has failed."""
 
 
 def main() -> None:
-    """Verify, break, verify again, and take the pictures."""
+    """Verify a deployment, break it, verify it again, and take the pictures."""
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

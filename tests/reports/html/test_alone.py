@@ -1,4 +1,4 @@
-"""A report asks no host for anything when it is opened: seen by a proxy that refuses and remembers everything."""
+"""An opened report requests nothing from any host: a proxy refuses and records all traffic of the browser."""
 
 from __future__ import annotations
 
@@ -29,38 +29,36 @@ PAGE = f'<!DOCTYPE html><html><head><meta charset="utf-8"></head><body>{TRACKER}
 
 @pytest.fixture(scope="module")
 def watched() -> Iterator[tuple[Browser, RefusingProxy]]:
-    """A browser all of whose traffic goes to the proxy."""
+    """A browser whose traffic all goes to the proxy."""
     if find_chromium() is None:
         pytest.skip(
-            "NO CHROMIUM on this machine, so nobody has seen what the report loads: apt-get install chromium"
+            "NO CHROMIUM on this machine, so what the report loads was not tested: apt-get install chromium"
         )
     with RefusingProxy() as proxy, browser(*proxy.flags) as page:
         yield page, proxy
 
 
-def looked_through(page: Browser, report: Path) -> None:
-    """Open a report, a case of it, and its charts."""
+def browse(page: Browser, report: Path) -> None:
+    """Open a report, one of its cases, and its charts."""
     page.open_report(report)
     page.show_case("Check 1 · DLQ tables exist and accessible [dlq_processing_log]")
     page.show_charts()
 
 
-def test_the_report_asks_nobody(rendered: Rendered, watched: tuple[Browser, RefusingProxy]) -> None:
+def test_report_requests_no_host(rendered: Rendered, watched: tuple[Browser, RefusingProxy]) -> None:
     page, proxy = watched
     page.requested.clear()
     page.errors.clear()
-    looked_through(page, rendered.report)
+    browse(page, rendered.report)
     assert [url for url in page.requested if not url.startswith(("data:", "blob:"))] == [
         rendered.report.resolve().as_uri()
     ]
-    assert proxy.asked_by_pages == []
+    assert proxy.requested_by_pages == []
     assert page.errors == []
 
 
-def test_the_page_of_our_own_asks_nobody(
-    whole: Run, watched: tuple[Browser, RefusingProxy], tmp_path: Path
-) -> None:
-    """With everything open that can be; and without the policy the proxy does see what is put in."""
+def test_page_requests_no_host(whole: Run, watched: tuple[Browser, RefusingProxy], tmp_path: Path) -> None:
+    """With all details open the page loads nothing; without its policy the proxy sees an image added to it."""
     page, proxy = watched
     page.requested.clear()
     page.errors.clear()
@@ -69,48 +67,48 @@ def test_the_page_of_our_own_asks_nobody(
     page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
     page.evaluate("new Promise(done => setTimeout(done, 300))")
     assert [url for url in page.requested if not url.startswith("data:")] == [file.resolve().as_uri()]
-    assert proxy.asked_by_pages == []
+    assert proxy.requested_by_pages == []
     assert page.errors == []
     text = file.read_text(encoding="utf-8").replace("</main>", '<img src="http://pixel.example/x.gif"></main>')
     (tmp_path / "page.html").write_text(text, encoding="utf-8")
     page.open(tmp_path / "page.html")
-    assert proxy.asked_by_pages == []
+    assert proxy.requested_by_pages == []
     assert any("Content Security Policy" in error for error in page.errors)
     (tmp_path / "page.html").write_text(text.replace(escape(POLICY), ""), encoding="utf-8")
     page.open(tmp_path / "page.html")
-    assert proxy.asked_by_pages == ["pixel.example"]
-    proxy.asked.clear()
+    assert proxy.requested_by_pages == ["pixel.example"]
+    proxy.requested.clear()
 
 
-def test_the_proxy_would_have_seen_it(
+def test_proxy_sees_the_analytics_script(
     rendered: Rendered, watched: tuple[Browser, RefusingProxy], tmp_path: Path
 ) -> None:
-    """The same page with the script put back and without the policy does ask: the test above can fail."""
+    """With the script and without the policy the proxy sees a request: the tests above can fail."""
     page, proxy = watched
     report = tmp_path / "report.html"
     text = rendered.report.read_text(encoding="utf-8")
     report.write_text(text.replace(HEAD, "").replace("</body>", f"{TRACKER}</body>"), encoding="utf-8")
     page.open_report(report)
     page.wait("performance.getEntriesByType('resource').some(entry => entry.name.includes('googletagmanager'))")
-    assert "www.googletagmanager.com:443" in proxy.asked_by_pages
-    proxy.asked.clear()
+    assert "www.googletagmanager.com:443" in proxy.requested_by_pages
+    proxy.requested.clear()
 
 
-def test_the_policy_alone_keeps_a_script_from_loading(
+def test_policy_alone_blocks_a_script(
     rendered: Rendered, watched: tuple[Browser, RefusingProxy], tmp_path: Path
 ) -> None:
-    """Whatever a later version of Allure puts in somewhere else, the browser refuses to load it."""
+    """The browser would refuse a script that a later version of Allure adds elsewhere in the page."""
     page, proxy = watched
     report = tmp_path / "report.html"
     text = rendered.report.read_text(encoding="utf-8")
     report.write_text(text.replace("</body>", f"{TRACKER}</body>"), encoding="utf-8")
     page.errors.clear()
-    looked_through(page, report)
-    assert proxy.asked_by_pages == []
+    browse(page, report)
+    assert proxy.requested_by_pages == []
     assert any("googletagmanager" in error and "Content Security Policy" in error for error in page.errors)
 
 
-def test_the_script_is_taken_out_and_nothing_else() -> None:
+def test_only_the_script_is_removed() -> None:
     alone = self_contained(PAGE)
     assert alone.replace(HEAD + LOOKS + WAIT, "").replace(TOP, "") == PAGE.replace(TRACKER.rstrip(), "")
 
@@ -126,6 +124,6 @@ def test_the_script_is_taken_out_and_nothing_else() -> None:
         ("", "not built as expected"),
     ],
 )
-def test_a_page_that_is_built_otherwise_is_refused(page: str, fault: str) -> None:
+def test_unexpected_page_is_rejected(page: str, fault: str) -> None:
     with pytest.raises(UnknownPage, match=fault):
         self_contained(page)

@@ -1,4 +1,4 @@
-"""Trends: one file for each target and selection, a line for each run, and identities that hold across runs."""
+"""Trends: one file per target and selection, one line per run, and identities that are stable across runs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def point(moment: datetime = MOMENT, **cases: str) -> dict[str, Any]:
         ("x" * 300, "x" * 60 + "-"),
     ],
 )
-def test_a_name_becomes_part_of_a_file_name(name: str, safe: str) -> None:
+def test_name_becomes_part_of_a_file_name(name: str, safe: str) -> None:
     made = file_safe(name, ".")
     assert made.startswith(safe) if safe != name else made == safe
     assert len(made) <= 69
@@ -71,12 +71,12 @@ def test_different_names_never_share_a_file() -> None:
     assert len({file.lower() for file in files}) == len(files)
 
 
-def test_the_selection_has_no_dot_that_could_belong_to_the_target() -> None:
+def test_selection_in_a_file_name_has_no_dot() -> None:
     assert RunIdentity("a.b", "c", MOMENT).file_name == "a.b.c.jsonl"
     assert RunIdentity("a", "b.c", MOMENT).file_name.startswith("a.b-c-")
 
 
-def test_a_run_is_added_once_and_takes_its_own_place(tmp_path: Path) -> None:
+def test_run_is_added_once_at_its_time(tmp_path: Path) -> None:
     file = tmp_path / "deep" / RUN.file_name
     first = history.with_run([], point(a="passed"), RUN)
     again = history.with_run(first, point(MOMENT + timedelta(hours=9), a="failed"), RUN)
@@ -90,13 +90,13 @@ def test_a_run_is_added_once_and_takes_its_own_place(tmp_path: Path) -> None:
     assert history.before(both, RUN) == []
 
 
-def test_an_older_run_that_is_rendered_later_stands_before_the_newer() -> None:
+def test_older_run_rendered_later_sorts_first() -> None:
     newer = replace(RUN, started_at=MOMENT + timedelta(days=1))
     points = history.with_run(history.with_run([], point(), newer), point(), RUN)
     assert [found["uuid"] for found in points] == [RUN.uuid, newer.uuid]
 
 
-def test_runs_differ_by_target_selection_and_time() -> None:
+def test_identity_has_target_selection_and_time() -> None:
     others = [
         replace(RUN, target="staging"),
         replace(RUN, selection="daily"),
@@ -105,20 +105,20 @@ def test_runs_differ_by_target_selection_and_time() -> None:
     assert len({RUN.uuid, *(other.uuid for other in others)}) == 4
 
 
-def test_what_nobody_reads_again_is_not_kept() -> None:
+def test_labels_and_long_messages_are_not_kept() -> None:
     (kept,) = history.with_run([], point(a="failed"), RUN)
     assert "labels" not in kept["testResults"]["a"]
     assert len(kept["testResults"]["a"]["message"]) == history.LONGEST_MESSAGE
 
 
-def test_the_oldest_runs_go(tmp_path: Path) -> None:
+def test_oldest_runs_are_dropped(tmp_path: Path) -> None:
     points = [point(MOMENT + timedelta(hours=number)) for number in range(history.LIMIT + 20)]
     history.write(tmp_path / "runs.jsonl", points)
     found, _ = history.read(tmp_path / "runs.jsonl")
     assert found == points[20:]
 
 
-def test_a_report_shows_the_newest_of_the_earlier_runs() -> None:
+def test_report_shows_the_newest_earlier_runs() -> None:
     points = [point(MOMENT - timedelta(hours=number)) for number in range(90, -5, -1)]
     shown = history.before(points, RUN)
     assert len(shown) == history.SHOWN
@@ -130,19 +130,19 @@ def test_a_report_shows_the_newest_of_the_earlier_runs() -> None:
 @pytest.mark.parametrize(
     "line", ["not json", "[]", "{}", '{"uuid": "x", "testResults": [], "timestamp": 1}', '{"uuid": 1}', "\x00"]
 )
-def test_a_line_that_is_no_run_is_left_out_and_counted(tmp_path: Path, line: str) -> None:
+def test_invalid_line_is_skipped_and_counted(tmp_path: Path, line: str) -> None:
     file = tmp_path / "runs.jsonl"
     file.write_text(f"{line}\n{json.dumps(point())}\n\n", encoding="utf-8")
     assert history.read(file) == ([point()], 1)
 
 
-def test_no_file_is_no_run(tmp_path: Path) -> None:
+def test_missing_file_has_no_runs(tmp_path: Path) -> None:
     assert history.read(tmp_path / "none.jsonl") == ([], 0)
 
 
 @pytest.fixture(scope="module")
 def two_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
-    """The same checks a second later, with workers, and with one thing put right."""
+    """Two runs of the same checks; the second a second later, with workers, and with one fault fixed."""
     folder = tmp_path_factory.mktemp("runs")
     first = run(project(folder / "first", CHECKS))
     started = datetime.fromisoformat(first.verdict["started_at"])
@@ -152,21 +152,19 @@ def two_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
 
 
 def identities(of: Run) -> dict[str, tuple[str, str]]:
-    """Name of a case → what tells it from others in every run."""
+    """Name of a case → its identity in Allure."""
     return {name: (result["historyId"], result["testCaseId"]) for name, result in of.allure.items()}
 
 
-def test_a_case_is_the_same_in_every_run(two_runs: list[Run]) -> None:
-    """Another day, another folder, with workers: history would begin anew if an identity changed."""
+def test_case_identity_is_the_same_in_every_run(two_runs: list[Run]) -> None:
+    """Identities do not depend on time, folder or workers; a changed identity would lose the case's history."""
     first, second = map(identities, two_runs)
     assert len(first) == 8
     assert first == second
     assert len({history_id for history_id, _ in first.values()}) == len(first)
 
 
-def test_trends_grow_by_a_run_and_a_rendering_again_adds_nothing(
-    two_runs: list[Run], tmp_path: Path, page: Browser
-) -> None:
+def test_rendering_again_adds_nothing_to_trends(two_runs: list[Run], tmp_path: Path, page: Browser) -> None:
     first, second = two_runs
     file = tmp_path / "nested.example.all.jsonl"
     for of, runs in ((first, 1), (second, 2), (second, 2), (first, 1)):
@@ -180,13 +178,13 @@ def test_trends_grow_by_a_run_and_a_rendering_again_adds_nothing(
     assert len({line["uuid"] for line in lines}) == 2
     page.open_report(second.folder / "report.html")
     page.show_case("Check 1 · DLQ tables exist and accessible [dlq_processing_log]")
-    assert "History\n1\n" in page.text(), "its outcome in the run before"
+    assert "History\n1\n" in page.text(), "its outcome in the earlier run"
     page.show_charts()
     assert "Cases by outcome, run by run" in page.text()
 
 
-def test_what_fails_again_is_not_called_flaky(two_runs: list[Run], tmp_path: Path, page: Browser) -> None:
-    """Allure calls a case so that failed, held and fails again: of a deployment it says that it is down again."""
+def test_case_that_fails_again_is_not_flaky(two_runs: list[Run], tmp_path: Path, page: Browser) -> None:
+    """Allure calls a case flaky that failed, passed and fails again; for a deployment this is a real failure."""
     failing, _ = two_runs
     done = render(failing.folder, tmp_path)
     skip_without_generator(done.returncode, done.stderr)
@@ -200,7 +198,9 @@ def test_what_fails_again_is_not_called_flaky(two_runs: list[Run], tmp_path: Pat
     file.write_text("".join(f"{json.dumps(earlier)}\n" for earlier in before), encoding="utf-8")
     assert "trends over 3 runs" in render(failing.folder, tmp_path).stdout
     page.open_report(failing.folder / "report.html")
-    assert page.evaluate("document.querySelectorAll('[data-testid=tree-leaf-flaky]').length") > 0, "it would be"
+    assert page.evaluate("document.querySelectorAll('[data-testid=tree-leaf-flaky]').length") > 0, (
+        "Allure does mark it"
+    )
     assert "flaky" not in page.text().lower()
     page.show_case("Check 1 · DLQ tables exist and accessible [dlq_processing_log]")
     assert "flaky" not in page.text().lower()

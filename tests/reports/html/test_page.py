@@ -1,4 +1,4 @@
-"""``index.html``, looked at in a browser: verdict, counts, what failed with evidence and advice, on any screen."""
+"""``index.html`` in a browser: verdict, counts, failures with evidence and advice, several screens."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ PASSED = Case(
 
 
 def texts(page: Browser, selector: str) -> list[str]:
-    """The texts of the elements that a selector finds, as they are shown."""
+    """The visible texts of the elements of a selector."""
     found: list[str] = page.evaluate(f"[...document.querySelectorAll({selector!r})].map(e => e.innerText.trim())")
     return found
 
 
-def test_it_begins_with_the_verdict_and_what_it_comes_from(whole: Run, page: Browser) -> None:
+def test_page_begins_with_verdict_and_reasons(whole: Run, page: Browser) -> None:
     page.open(whole.folder / "index.html")
     assert page.evaluate("document.title") == "no-go · nested.example · all"
     assert texts(page, "h1") == ["no-go"]
@@ -49,27 +49,27 @@ def test_it_begins_with_the_verdict_and_what_it_comes_from(whole: Run, page: Bro
     assert 0 < top < 200
 
 
-def test_a_failed_check_shows_finding_advice_and_evidence(whole: Run, page: Browser) -> None:
+def test_failed_check_has_advice_and_evidence(whole: Run, page: Browser) -> None:
     page.open(whole.folder / "index.html")
     (shown,) = texts(page, "#failed-check-01")
-    for said in (
+    for expected in (
         "Check 1 · DLQ tables exist and accessible", "must", "dlq_processing_log does not exist", "it exists",
         "messages get lost", "supabase db push", "Columns (first 3 of 30)", "docs/checks/check-01.md",
     ):  # fmt: skip
-        assert said in shown
+        assert expected in shown
     assert "webhook_dlq does not" not in shown
     assert texts(page, "#failed-check-01 .advice code") == ["supabase db push"]
     assert texts(page, "#failed-check-01 th") == ["column", "rows", "null"]
     assert texts(page, "#failed-check-01 tbody tr:first-child td") == ["c0", "0", "–"]
 
 
-def test_musts_come_first_and_a_known_issue_is_named(whole: Run, page: Browser) -> None:
+def test_musts_come_first_and_known_issues_are_named(whole: Run, page: Browser) -> None:
     page.open(whole.folder / "index.html")
     assert [text.split(" ·")[0] for text in texts(page, "article h3")] == ["Check 1", "Check 6", "Check 5"]
     assert texts(page, ".known") == ["Known issue: ticket 17: half of the services report late"]
 
 
-def test_what_could_not_be_judged_says_what_would_help(whole: Run, page: Browser) -> None:
+def test_errors_and_unproven_checks_have_advice(whole: Run, page: Browser) -> None:
     page.open(whole.folder / "index.html")
     assert texts(page, "#errors .advice") == ["start it"]
     assert "connection refused" in texts(page, "#errors")[0]
@@ -78,7 +78,7 @@ def test_what_could_not_be_judged_says_what_would_help(whole: Run, page: Browser
     assert "partitioning is not enabled" in texts(page, "#not-applicable")[0]
 
 
-def test_all_checks_are_grouped_and_open_on_a_click(whole: Run, page: Browser) -> None:
+def test_checks_are_grouped_and_open_on_a_click(whole: Run, page: Browser) -> None:
     page.open(whole.folder / "index.html")
     assert texts(page, "#checks .group") == [
         "Immediate checks (first hour) · Database",
@@ -92,14 +92,14 @@ def test_all_checks_are_grouped_and_open_on_a_click(whole: Run, page: Browser) -
     assert "1 of 2 cases" in texts(page, "#check-01 > summary")[0]
 
 
-def test_the_run_says_who_what_and_where(whole: Run, page: Browser) -> None:
+def test_page_lists_the_facts_of_the_run(whole: Run, page: Browser) -> None:
     page.open(whole.folder / "index.html")
     facts = dict(zip(texts(page, "#run dt"), texts(page, "#run dd"), strict=True))
     assert {"verdict", "target", "selection", "started", "run by", "suite", "python"} <= facts.keys()
     assert (facts["target"], facts["verdict"]) == ("nested.example", "no-go")
 
 
-def test_a_run_on_github_leads_back_to_it(tmp_path: Path, page: Browser) -> None:
+def test_run_on_github_is_linked(tmp_path: Path, page: Browser) -> None:
     github = {
         "GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": "https://github.example", "GITHUB_REPOSITORY": "a/b",
         "GITHUB_RUN_ID": "17", "GITHUB_SHA": "0123abcd" * 5, "GITHUB_TRIGGERING_ACTOR": "amina",
@@ -108,15 +108,15 @@ def test_a_run_on_github_leads_back_to_it(tmp_path: Path, page: Browser) -> None
     page.open(finished.folder / "index.html")
     facts = dict(zip(texts(page, "#run dt"), texts(page, "#run dd"), strict=True))
     assert (facts["run by"], facts["suite's commit"]) == ("amina", "0123abcd" * 5)
-    ways = page.evaluate("[...document.querySelectorAll('a')].map(a => a.href)")
-    assert "https://github.example/a/b/actions/runs/17" in ways
-    assert f"https://github.example/a/b/blob/{'0123abcd' * 5}/docs/checks/check-01.md" in ways
+    links = page.evaluate("[...document.querySelectorAll('a')].map(a => a.href)")
+    assert "https://github.example/a/b/actions/runs/17" in links
+    assert f"https://github.example/a/b/blob/{'0123abcd' * 5}/docs/checks/check-01.md" in links
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_it_fits_the_window_and_can_be_read(whole: Run, page: Browser, size: tuple[int, int], dark: bool) -> None:
-    """Nobody scrolls sideways, and every text stands out from what is behind it (WCAG 2, level AA)."""
+def test_page_fits_and_has_contrast(whole: Run, page: Browser, size: tuple[int, int], dark: bool) -> None:
+    """The page does not scroll sideways, and every text has a contrast of 4.5 or more (WCAG 2, level AA)."""
     page.look(size, dark=dark)
     page.open(whole.folder / "index.html")
     page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
@@ -158,8 +158,8 @@ def contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def test_text_stays_text_whatever_it_is(whole: Run, page: Browser) -> None:
-    """No markup of the evidence becomes markup of the page, and no script could run if it did."""
+def test_evidence_with_markup_is_escaped(whole: Run, page: Browser) -> None:
+    """Markup in the evidence is shown as text, and no script runs."""
     page.open(whole.folder / "index.html")
     assert page.evaluate("window.escaped") is None
     assert page.evaluate("document.querySelectorAll('script, img').length") == 0
@@ -167,7 +167,7 @@ def test_text_stays_text_whatever_it_is(whole: Run, page: Browser) -> None:
     assert page.evaluate("document.querySelectorAll('#failed-check-06 table').length") == 1
 
 
-def test_it_loads_nothing(whole: Run, page: Browser) -> None:
+def test_page_loads_nothing(whole: Run, page: Browser) -> None:
     page.open(whole.folder / "index.html")
     assert [url for url in page.requested if not url.startswith("data:")] == [
         (whole.folder / "index.html").resolve().as_uri()
@@ -205,14 +205,14 @@ def test_every_verdict_has_its_word_and_colour(
     assert deciding == ([] if verdict == "go" else [f"{status.value} Check 1 · Tables"])
 
 
-def test_every_way_from_the_verdict_leads_somewhere(whole: Run, page: Browser) -> None:
+def test_every_link_in_the_page_has_a_target(whole: Run, page: Browser) -> None:
     page.open(whole.folder / "index.html")
-    ways = page.evaluate("[...document.querySelectorAll('a[href^=\"#\"]')].map(a => a.getAttribute('href'))")
-    assert len(ways) == 6
-    assert [way for way in ways if not page.evaluate(f"document.querySelector({way!r}) != null")] == []
+    links = page.evaluate("[...document.querySelectorAll('a[href^=\"#\"]')].map(a => a.getAttribute('href'))")
+    assert len(links) == 6
+    assert [link for link in links if not page.evaluate(f"document.querySelector({link!r}) != null")] == []
 
 
-def test_a_page_that_can_be_read_somewhere_is_a_link(page: Browser, tmp_path: Path) -> None:
+def test_only_web_addresses_become_links(page: Browser, tmp_path: Path) -> None:
     address = "https://github.example/easymo/verification/blob/abc/docs/checks/check-01.md"
     failed = replace(PASSED, status=Status.FAILED, violations=(Violation("gone"),))
     shown(page, tmp_path, of(failed), References(addresses={PASSED.page: address}))
@@ -221,7 +221,7 @@ def test_a_page_that_can_be_read_somewhere_is_a_link(page: Browser, tmp_path: Pa
     assert page.evaluate("document.querySelectorAll('article .page a').length") == 0
 
 
-def test_a_chart_is_a_picture_that_can_run_nothing(page: Browser, tmp_path: Path) -> None:
+def test_chart_cannot_run_scripts(page: Browser, tmp_path: Path) -> None:
     svg = (
         b'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><script>parent.escaped = 3</script></svg>'
     )
@@ -232,8 +232,8 @@ def test_a_chart_is_a_picture_that_can_run_nothing(page: Browser, tmp_path: Path
     assert page.evaluate("window.escaped") is None
 
 
-def test_a_phone_shows_a_chart_at_a_size_that_can_be_read(page: Browser, tmp_path: Path) -> None:
-    """Moved sideways within the page, which itself stays where it is."""
+def test_chart_stays_legible_on_a_phone(page: Browser, tmp_path: Path) -> None:
+    """The chart scrolls sideways, the page does not."""
     svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="518" height="216"></svg>'
     failed = replace(PASSED, status=Status.FAILED, charts=("dlq",), violations=(Violation("gone"),))
     page.look(PHONE)
@@ -244,7 +244,7 @@ def test_a_phone_shows_a_chart_at_a_size_that_can_be_read(page: Browser, tmp_pat
     assert page.overflow() == 0
 
 
-def test_a_long_list_of_cases_is_shortened(page: Browser, tmp_path: Path) -> None:
+def test_long_list_of_cases_is_shortened(page: Browser, tmp_path: Path) -> None:
     many = [
         replace(PASSED, id=f"case-{number}", status=Status.FAILED, violations=(Violation("gone"),))
         for number in range(50)
@@ -253,7 +253,7 @@ def test_a_long_list_of_cases_is_shortened(page: Browser, tmp_path: Path) -> Non
     assert texts(page, ".where") == ["case-0, case-1, case-2, case-3, case-4, case-5 and 44 more"]
 
 
-def test_markup_escapes_what_is_not_markup() -> None:
+def test_markup_escapes_text() -> None:
     assert tag("p", "<b>", tag("b", "&"), title='"') == '<p title="&quot;">&lt;b&gt;<b>&amp;</b></p>'
     assert tag("details", open=True, hidden=False) == "<details open></details>"
     assert prose("run `a < b`\nthen <wait>") == "run <code>a &lt; b</code><br>then &lt;wait&gt;"
@@ -271,5 +271,5 @@ def test_markup_escapes_what_is_not_markup() -> None:
         ("test_handshake_is_answered[wa-webhook]", "handshake is answered [wa-webhook]"),
     ],
 )
-def test_names_of_tests_become_words(name: str, words: str) -> None:
+def test_test_names_become_words(name: str, words: str) -> None:
     assert readable(name) == words

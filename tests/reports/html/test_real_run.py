@@ -1,4 +1,4 @@
-"""The reports of real runs of the suite: nothing secret or personal inside them, charts where checks draw them."""
+"""The reports of a real run of the suite: no secret or personal data, and the charts of its checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.reports.html.browser import DOCUMENTS, Browser
 from tests.reports.html.conftest import skip_without_generator
 from tests.reports.html.embedded import decoded, embedded
 from tests.reports.html.rendering import render
-from tests.reports.test_places import GITHUB
+from tests.reports.test_links import GITHUB
 from tests.running import environment, run_suite
 from tests.runs.test_secrets import PERSONAL_ROWS, PHONE, TEXT, WAMID, encodings, secret_values
 
@@ -25,7 +25,7 @@ UPDATE cron.job SET active = false WHERE jobname = 'process-dlq-entries'
 
 @pytest.fixture
 def broken(any_deployment, tmp_path):
-    """The reports of a deployment that is broken and full of what must not be shown; with its secrets."""
+    """The reports of a broken deployment with personal data, and the values that must not be in them."""
     any_deployment.superuser_execute(PERSONAL_ROWS)
     any_deployment.superuser_execute(FAULTS)
     line = {
@@ -42,8 +42,8 @@ def broken(any_deployment, tmp_path):
     return run.folder, [PHONE, TEXT, WAMID, *secret_values(any_deployment.access)]
 
 
-def test_nothing_planted_is_found_and_charts_are_shown(broken, tmp_path, page: Browser):
-    """Neither raw nor in what the pages carry encoded: their data, and pictures within the data."""
+def test_pages_have_charts_and_no_secrets(broken, tmp_path, page: Browser):
+    """No planted value is in the pages, neither plain nor in their base64 data and the pictures in it."""
     folder, planted = broken
     done = render(folder, tmp_path / "history", environ=environment())
     skip_without_generator(done.returncode, done.stderr)
@@ -57,7 +57,7 @@ def test_nothing_planted_is_found_and_charts_are_shown(broken, tmp_path, page: B
         "summary": (folder / "summary.md").read_text(encoding="utf-8"),
         "step": (tmp_path / "step.md").read_text(encoding="utf-8"),
     }
-    assert "job process-dlq-entries is inactive" in texts["report"], "what is encoded is searched too"
+    assert "job process-dlq-entries is inactive" in texts["report"], "encoded data is searched too"
     assert "job process-dlq-entries is inactive" not in report[report.index("allureReportDataReady = false;\n ") :]
     assert [
         (where, form)
@@ -71,7 +71,7 @@ def test_nothing_planted_is_found_and_charts_are_shown(broken, tmp_path, page: B
 
 
 def _links_its_charts(summary: str, step: str) -> None:
-    """On the page of a run on GitHub there are no files to show, but the artefacts that hold them."""
+    """The step summary on GitHub links the artefacts instead of the files."""
     title, artefacts = "Messages received, processed and queued by hour", f"{RUN}#artifacts"
     assert f"- [{title}](charts/messages.svg)\n" in summary
     assert f"- [{title}]({artefacts}): `charts/messages.svg`\n" in step
@@ -79,7 +79,7 @@ def _links_its_charts(summary: str, step: str) -> None:
 
 
 def _shows_its_chart(folder: Path, page: Browser, data: dict[str, str]) -> None:
-    """Check 10 draws a chart: both pages show it, and Allure has it as a file to keep too."""
+    """Both pages show the chart of check 10, and Allure's report has it as an attachment."""
     assert any(name.endswith(".svg") for name in data)
     page.open_report(folder / "report.html")
     page.show_case("Check 10 · No message loss incidents")

@@ -1,4 +1,4 @@
-"""A dead-man's switch for the tests: counts the requests to it and answers as it is told."""
+"""A dead-man's switch for the tests: records requests and answers with the given statuses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SECRET_PATH = "/ping/c0ffee-5ecret-uuid"
 
 
 class Receiver:
-    """Listens on loopback while it is entered.
+    """Listens on loopback while used as a context manager.
 
     Attributes:
         paths: the paths that were requested, in order.

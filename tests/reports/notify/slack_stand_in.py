@@ -1,4 +1,4 @@
-"""Stands in for Slack's incoming webhooks on loopback: remembers what is posted, and answers as it is told."""
+"""A stand-in for Slack's incoming webhooks on loopback: records messages and answers with the given replies."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Reply:
 
 
 class Slack:
-    """Listens while it is entered.
+    """Listens while used as a context manager.
 
     Attributes:
-        posted: the messages, in order, refused ones too.
-        at: when each came, by the monotonic clock.
+        posted: the messages, in order, including refused ones.
+        at: arrival of each message, by the monotonic clock.
         url: the address to post to, with a secret in its path.
     """
 

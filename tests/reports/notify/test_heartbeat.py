@@ -1,4 +1,4 @@
-"""The dead-man's switch: told after a verdict, whatever it is, and never about a run without one."""
+"""The heartbeat: sent after every verdict, and never after a run without one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOW = datetime(2026, 3, 1, 5, 17, tzinfo=UTC)
 
 @pytest.fixture
 def reports(tmp_path):
-    """Writes a verdict that was reached some time ago."""
+    """Returns a function that writes a verdict of some time ago."""
 
     def writing(verdict="go", ago=timedelta(seconds=3), now=NOW):
         finished = (now - ago).isoformat(timespec="seconds")
@@ -29,8 +29,8 @@ def reports(tmp_path):
 
 
 @pytest.mark.parametrize("verdict", ["go", "concerns", "unproven", "no-go"])
-def test_every_verdict_is_a_sign_of_life(reports, verdict):
-    """A bad verdict has its own alarm; the switch only watches that verification takes place."""
+def test_every_verdict_sends_a_heartbeat(reports, verdict):
+    """A bad verdict has its own alarm; the heartbeat only shows that a verification ran."""
     with Receiver() as receiver:
         outcome = heartbeat(receiver.url, reports(verdict), NOW)
         assert receiver.paths == [SECRET_PATH]
@@ -38,37 +38,37 @@ def test_every_verdict_is_a_sign_of_life(reports, verdict):
     assert outcome.sentence == f"heartbeat sent after the verdict {verdict}"
 
 
-def test_a_run_without_a_verdict_is_no_sign_of_life(tmp_path):
-    """No file, or a file that says nothing."""
+def test_no_heartbeat_without_a_verdict(tmp_path):
+    """The file is missing, or has no valid verdict."""
     with Receiver() as receiver:
         for text in (None, "", "{}", "[]", '{"verdict": "go", "finished_at": "2026-03-01T05:16:00"}'):
             if text is not None:
                 (tmp_path / "verdict.json").write_text(text)
             outcome = heartbeat(receiver.url, tmp_path, NOW)
             assert not outcome.sent
-            assert outcome.sentence == "no heartbeat: the run left no verdict"
+            assert outcome.sentence == "no heartbeat: the run wrote no verdict"
         assert receiver.paths == []
 
 
-def test_the_verdict_of_an_earlier_run_is_no_sign_of_life(reports):
-    """Where a run ends before it makes room for its reports, yesterday's verdict still lies there."""
+def test_no_heartbeat_for_an_earlier_verdict(reports):
+    """If a run ends before it prepares its folder, yesterday's verdict is still there."""
     with Receiver() as receiver:
         outcome = heartbeat(receiver.url, reports(ago=timedelta(days=1)), NOW)
         assert receiver.paths == []
     assert not outcome.sent
-    assert "the one that is there is of 2026-02-28 05:17 UTC" in outcome.sentence
+    assert "the existing one is from 2026-02-28 05:17 UTC" in outcome.sentence
 
 
-def test_it_is_tried_again_once(reports):
-    """One failing answer is forgiven."""
+def test_heartbeat_is_retried_once(reports):
+    """After one failed try the second succeeds."""
     with Receiver(503, 200) as receiver:
         assert heartbeat(receiver.url, reports(), NOW, pause_seconds=0).sent
         assert len(receiver.paths) == 2
 
 
 @pytest.mark.parametrize("status", [302, 404, 503])
-def test_an_answer_that_is_no_success_is_said_without_the_address(reports, status):
-    """The address is a secret: whoever has it can make a silent schedule look alive."""
+def test_refused_heartbeat_does_not_show_the_address(reports, status):
+    """The address is a secret: with it, anyone could send heartbeats for a schedule that has stopped."""
     with Receiver(status) as receiver:
         outcome = heartbeat(receiver.url, reports("no-go"), NOW, pause_seconds=0)
         assert len(receiver.paths) == 2
@@ -80,14 +80,14 @@ def test_an_answer_that_is_no_success_is_said_without_the_address(reports, statu
     ("url", "fault"),
     [
         (f"http://127.0.0.1:9{SECRET_PATH}", "ConnectError after at most 5 s"),
-        (f"ftp://127.0.0.1{SECRET_PATH}", "begins with http:// or https://"),
+        (f"ftp://127.0.0.1{SECRET_PATH}", "does not begin with http:// or https://"),
         (f"https://{SECRET_PATH}", "after at most 5 s"),
         (f"http://[::1{SECRET_PATH}", "the heartbeat did not arrive"),
         (f"http://\x7fhost{SECRET_PATH}", "the heartbeat did not arrive"),
     ],
 )
-def test_an_address_that_leads_nowhere_is_said_without_the_address(reports, url, fault):
-    """Never a traceback: httpx quotes parts of an address in some of its errors."""
+def test_invalid_address_is_reported_but_not_shown(reports, url, fault):
+    """httpx quotes parts of an address in some errors, so their text is not shown."""
     outcome = heartbeat(url, reports(), NOW, pause_seconds=0)
     assert not outcome.sent
     assert fault in outcome.sentence
@@ -95,7 +95,7 @@ def test_an_address_that_leads_nowhere_is_said_without_the_address(reports, url,
 
 
 def command(reports, **variables):
-    """The command line, with the address in the environment."""
+    """Run the command with these variables."""
     return subprocess.run(
         [sys.executable, "-m", "reports.notify.heartbeat", str(reports)],
         cwd=ROOT,
@@ -107,8 +107,8 @@ def command(reports, **variables):
     )
 
 
-def test_the_command_never_fails_and_never_shows_the_address(reports):
-    """The address comes from the environment, so it is in no argument; the outcome is one line."""
+def test_command_always_exits_with_0(reports):
+    """The command prints one line, without the address, which it takes from the environment."""
     folder = reports(now=datetime.now(UTC))
     with Receiver() as receiver:
         done = command(folder, HEARTBEAT_URL=receiver.url)
@@ -121,8 +121,8 @@ def test_the_command_never_fails_and_never_shows_the_address(reports):
     assert "c0ffee" not in done.stdout
 
 
-def test_without_an_address_the_command_says_what_that_means(reports):
-    """Nobody would notice a schedule that has stopped."""
+def test_missing_address_is_a_notice(reports):
+    """Without an address, a schedule that has stopped would stay unnoticed."""
     done = command(reports(now=datetime.now(UTC)), GITHUB_ACTIONS="true", HEARTBEAT_URL="")
     assert done.returncode == 0
     assert done.stdout.startswith("::notice::no heartbeat: HEARTBEAT_URL is not set")

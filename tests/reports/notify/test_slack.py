@@ -1,4 +1,4 @@
-"""The verdict in Slack: a short message, tried again where that helps, and never a change of the run's outcome."""
+"""The verdict in Slack: a short message, retried if that helps, without effect on the run's outcome."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 from fixtures.outcome import Status, Violation
 from fixtures.secret import Secret
 from reports.case import Case, Doubt
-from reports.notify import slack_client as client
-from reports.notify import slack_message as slack
+from reports.notify import slack_client
 from reports.notify.slack_client import post
+from reports.notify.slack_message import message as message_of
 from reports.verdict import RunResult, results
 from tests.reports.nested import CONFTEST, Run, project, run
 from tests.reports.notify.slack_stand_in import PATH, Reply, Slack
@@ -49,8 +49,8 @@ def texts(message: dict) -> list[str]:
     return [part["text"] for part in parts]
 
 
-def test_a_message_says_what_happened_and_what_to_do() -> None:
-    message = slack.message(of(FAILED))
+def test_message_has_findings_and_advice() -> None:
+    message = message_of(of(FAILED))
     assert texts(message) == [
         "⛔ no-go · production · immediate",
         "*A must failed, or could not be looked at. 1 check: 1 failed.*",
@@ -73,13 +73,13 @@ def test_a_message_says_what_happened_and_what_to_do() -> None:
     ],
 )
 def test_every_verdict_has_its_message(case: Case, begins: str, helps: str | None) -> None:
-    shown = texts(slack.message(of(case)))
+    shown = texts(message_of(of(case)))
     assert shown[0].startswith(begins)
     assert len(shown) == (3 if helps is None else 4)
     assert helps is None or shown[2].endswith(f"_What to do:_ {helps}")
 
 
-def test_a_message_stays_short_whatever_failed() -> None:
+def test_message_stays_within_slacks_limits() -> None:
     """Slack refuses a header above 150 characters, a section above 3000, and more than 50 blocks."""
     long = "<é & " * 2000
     many = [
@@ -92,43 +92,43 @@ def test_a_message_stays_short_whatever_failed() -> None:
         )
         for number in range(1, 60)
     ]
-    message = slack.message(replace(of(*many), target=long))
+    message = message_of(replace(of(*many), target=long))
     header, *sections = texts(message)
     assert len(header) <= 150
     assert max(map(len, sections)) <= 3000
     assert len(message["blocks"]) == 9
-    assert "and 54 more, which the report has" in sections
+    assert "and 54 more in the report" in sections
     assert len(json.dumps(message)) < 40_000
 
 
-def test_a_message_mentions_nobody() -> None:
-    message = slack.message(of(replace(FAILED, reason="<!channel> <@U1> <https://evil.example|here>")))
+def test_message_mentions_nobody() -> None:
+    message = message_of(of(replace(FAILED, reason="<!channel> <@U1> <https://evil.example|here>")))
     assert "<" not in "".join(texts(message)).replace("&lt;", "")
 
 
-def test_a_message_leads_to_the_run_on_github(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = {"ACTIONS": "true", "SERVER_URL": "https://github.example", "REPOSITORY": "a/b", "RUN_ID": "17"}
-    for name, value in told.items():
+def test_message_links_the_run_on_github(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = {"ACTIONS": "true", "SERVER_URL": "https://github.example", "REPOSITORY": "a/b", "RUN_ID": "17"}
+    for name, value in variables.items():
         monkeypatch.setenv(f"GITHUB_{name}", value)
     address = "https://github.example/a/b/actions/runs/17"
-    assert texts(slack.message(of(FAILED)))[-1].endswith(f"<{address}|the run and its report>")
-    assert "judged again" in texts(slack.message(of(FAILED), replayed=True))[-1]
+    assert texts(message_of(of(FAILED)))[-1].endswith(f"<{address}|the run and its report>")
+    assert "judged again" in texts(message_of(of(FAILED), replayed=True))[-1]
 
 
-def test_a_message_is_posted_once() -> None:
+def test_message_is_posted_once() -> None:
     with Slack() as stand_in:
         assert post(Secret(stand_in.url), MESSAGE) == ""
         assert stand_in.posted == [MESSAGE]
 
 
-def test_a_pause_that_slack_asks_for_is_kept() -> None:
+def test_pause_requested_by_slack_is_kept() -> None:
     with Slack(Reply(429, b"", {"Retry-After": "1"}), Reply()) as stand_in:
         assert post(Secret(stand_in.url), MESSAGE, pause_seconds=0) == ""
         first, second = stand_in.at
         assert 1.0 <= second - first < 10
 
 
-def test_a_pause_that_is_too_long_ends_it_at_once() -> None:
+def test_too_long_a_pause_ends_the_tries() -> None:
     with Slack(Reply(429, b"", {"Retry-After": "86400"})) as stand_in:
         fault = post(Secret(stand_in.url), MESSAGE, pause_seconds=0)
         assert fault == "the answer was 429, and asked for a pause of 86400 s"
@@ -136,7 +136,7 @@ def test_a_pause_that_is_too_long_ends_it_at_once() -> None:
 
 
 @pytest.mark.parametrize("asked", ["", "soon", "-1", "Fri, 31 Dec 1999 23:59:59 GMT"])
-def test_a_pause_that_says_nothing_is_a_moment(asked: str) -> None:
+def test_invalid_pause_is_replaced_by_the_default(asked: str) -> None:
     with Slack(Reply(429, b"", {"Retry-After": asked}), Reply(503), Reply()) as stand_in:
         assert post(Secret(stand_in.url), MESSAGE, pause_seconds=0) == ""
         assert len(stand_in.posted) == 3
@@ -153,15 +153,15 @@ def test_a_pause_that_says_nothing_is_a_moment(asked: str) -> None:
         (Reply(429, b"", {"Retry-After": "0"}), "the answer was 429, 3 times", 3),
     ],
 )
-def test_a_refusal_is_told_in_words(reply: Reply, fault: str, tries: int) -> None:
+def test_refusal_is_reported_with_its_code(reply: Reply, fault: str, tries: int) -> None:
     with Slack(reply) as stand_in:
         assert post(Secret(stand_in.url), MESSAGE, pause_seconds=0) == fault
         assert len(stand_in.posted) == tries
 
 
-def test_silence_is_not_waited_out_and_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message may have been taken; said twice it would be worse than not at all."""
-    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 2.0)
+def test_timeout_is_not_retried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slack may have accepted the message, and another try could post it twice."""
+    monkeypatch.setattr(slack_client, "TIMEOUT_SECONDS", 2.0)
     with Slack(Reply(delay_seconds=20)) as stand_in:
         assert post(Secret(stand_in.url), MESSAGE, pause_seconds=0) == "there was no answer within 2 s"
         assert len(stand_in.posted) == 1
@@ -171,15 +171,15 @@ def test_silence_is_not_waited_out_and_not_tried_again(monkeypatch: pytest.Monke
     ("url", "fault"),
     [
         ("http://127.0.0.1:9/services/hidden99", "there was no connection, 3 times"),
-        ("http://[::1/hidden99", "SLACK_WEBHOOK_URL is no address"),
-        ("ftp://127.0.0.1/hidden99", "SLACK_WEBHOOK_URL is no address"),
-        ("http://ho\x7fst/hidden99", "SLACK_WEBHOOK_URL is no address"),
+        ("http://[::1/hidden99", "SLACK_WEBHOOK_URL is not a valid http or https address"),
+        ("ftp://127.0.0.1/hidden99", "SLACK_WEBHOOK_URL is not a valid http or https address"),
+        ("http://ho\x7fst/hidden99", "SLACK_WEBHOOK_URL is not a valid http or https address"),
     ],
 )
-def test_an_address_that_leads_nowhere_is_never_shown(url: str, fault: str) -> None:
-    told = post(Secret(url), MESSAGE, pause_seconds=0)
-    assert told.startswith(fault)
-    assert "hidden99" not in told
+def test_invalid_address_is_never_shown(url: str, fault: str) -> None:
+    shown = post(Secret(url), MESSAGE, pause_seconds=0)
+    assert shown.startswith(fault)
+    assert "hidden99" not in shown
 
 
 def everything(finished: Run) -> str:
@@ -188,7 +188,7 @@ def everything(finished: Run) -> str:
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "workers"])
-def test_a_run_tells_its_verdict_once(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_run_posts_its_verdict_once(tmp_path: Path, options: tuple[str, ...]) -> None:
     with Slack() as stand_in:
         finished = run(
             project(tmp_path, FAILING, CONFTEST), "--notify", "slack", "--log-cli-level=DEBUG", *options,
@@ -198,14 +198,14 @@ def test_a_run_tells_its_verdict_once(tmp_path: Path, options: tuple[str, ...]) 
     assert finished.status == 1
     assert texts(message)[0] == "⛔ no-go · nested.example · all"
     assert "job process-dlq-entries is inactive" in texts(message)[2]
-    assert "Slack was not told" not in finished.output
+    assert "not posted to Slack" not in finished.output
     assert "hidden99" not in everything(finished)
     assert PATH not in everything(finished)
 
 
 @pytest.mark.parametrize("passes", [True, False])
-def test_a_failure_to_tell_changes_nothing_else(tmp_path: Path, passes: bool) -> None:
-    """Same verdict, same exit status, same files; one line says that nobody was told."""
+def test_failed_post_changes_nothing_else(tmp_path: Path, passes: bool) -> None:
+    """Verdict, exit status and files stay the same; one line reports the failure."""
     with Slack(Reply(404, b"no_service")) as stand_in:
         finished = run(
             project(tmp_path, FAILING.replace("False", str(passes)), CONFTEST), "--notify=slack",
@@ -213,12 +213,12 @@ def test_a_failure_to_tell_changes_nothing_else(tmp_path: Path, passes: bool) ->
         )  # fmt: skip
     assert finished.status == (0 if passes else 1)
     assert finished.verdict["verdict"] == ("go" if passes else "no-go")
-    assert finished.output.count("Slack was not told of the verdict: the answer was 404 (no_service)") == 1
+    assert finished.output.count("the verdict was not posted to Slack: the answer was 404 (no_service)") == 1
     assert "hidden99" not in everything(finished)
 
 
-def test_nobody_is_told_who_was_not_to_be(tmp_path: Path) -> None:
-    """The address alone posts nothing, nor does a run that only lists its checks or selects none."""
+def test_no_message_without_notify(tmp_path: Path) -> None:
+    """The address alone posts nothing; neither does a run that only collects, or that selects no check."""
     with Slack() as stand_in:
         variables = {"SLACK_WEBHOOK_URL": stand_in.url}
         assert run(project(tmp_path, FAILING, CONFTEST), variables=variables).status == 1
@@ -244,7 +244,7 @@ def test_nobody_is_told_who_was_not_to_be(tmp_path: Path) -> None:
         (("--notify", "slak"), {}, "argument --notify: invalid choice: 'slak' (choose from slack)"),
     ],
 )
-def test_a_mistake_ends_the_run_before_it_begins(
+def test_usage_error_ends_the_run_early(
     tmp_path: Path, options: tuple[str, ...], variables: dict[str, str], sentence: str
 ) -> None:
     finished = run(project(tmp_path, FAILING, CONFTEST), *options, variables=variables)

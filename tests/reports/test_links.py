@@ -1,4 +1,4 @@
-"""What reports say of the place that a run took place in, and the way from them to the pages of the checks."""
+"""Facts about the CI run in the reports, and links from the reports to the run and to the pages of the checks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reports.ci.place import place
+from reports.ci.run import ci_run
 from tests.reports.nested import Run, project, run
 from tests.running import environment, run_suite
 
@@ -53,13 +53,13 @@ TOML = '[reports]\ndocumentation = "https://docs.example/easymo"\n'
 
 
 def finished(folder: Path, *, toml: str = "", page: str = "", **variables: str) -> Run:
-    """A run of one failing check, with settings and a page as far as they are given."""
-    place = project(folder, FAILING)
-    (place / "deployment.toml").write_text(toml)
+    """A run of one failing check, with these settings and this page, if given."""
+    project(folder, FAILING)
+    (folder / "deployment.toml").write_text(toml)
     if page:
-        (place / PAGE).parent.mkdir(parents=True)
-        (place / PAGE).write_text(page)
-    return run(place, variables=variables)
+        (folder / PAGE).parent.mkdir(parents=True)
+        (folder / PAGE).write_text(page)
+    return run(folder, variables=variables)
 
 
 def result(found: Run) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def facts(found: Run) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("variables", "told", "pages"),
+    ("variables", "expected", "pages"),
     [
         (
             GITHUB,
@@ -100,30 +100,32 @@ def facts(found: Run) -> dict[str, str]:
     ],
     ids=["github", "gitlab"],
 )
-def test_a_run_in_ci_leads_back_to_it(
-    tmp_path: Path, variables: dict[str, str], told: dict[str, str], pages: str
+def test_run_in_ci_is_linked(
+    tmp_path: Path, variables: dict[str, str], expected: dict[str, str], pages: str
 ) -> None:
-    """Who, where, at which commit; and a page is linked where whoever gets the report by mail can read it."""
+    """Reports have actor, address and commit of the run, and link pages at an address outside the machine."""
     found = finished(tmp_path, **variables)
     executor = json.loads((found.folder / "allure-results" / "executor.json").read_text())
-    assert executor == told | {"buildOrder": 42, "reportName": "EasyMO verification"}
-    assert {"run by": "amina", "run": told["buildUrl"], "suite's commit": COMMIT}.items() <= facts(found).items()
+    assert executor == expected | {"buildOrder": 42, "reportName": "EasyMO verification"}
+    assert {"run by": "amina", "run": expected["buildUrl"], "suite's commit": COMMIT}.items() <= facts(
+        found
+    ).items()
     assert "release" not in facts(found), "the suite's commit is not what was deployed"
     assert [link["url"] for link in result(found)["links"]] == [f"{pages}/{PAGE}"]
     html = (found.folder / "index.html").read_text()
     assert f'href="{pages}/{PAGE}"' in html
-    assert f'href="{told["buildUrl"]}"' in html
+    assert f'href="{expected["buildUrl"]}"' in html
 
 
-def test_the_settings_say_where_the_documentation_is(tmp_path: Path) -> None:
-    """They are right also where the CI system would say something else."""
+def test_documentation_setting_overrides_ci(tmp_path: Path) -> None:
+    """The address in the settings overrides that of the CI system."""
     found = finished(tmp_path, toml=TOML, **GITHUB)
     assert [link["url"] for link in result(found)["links"]] == [f"https://docs.example/easymo/{PAGE}"]
     assert f'href="https://docs.example/easymo/{PAGE}"' in (found.folder / "index.html").read_text()
 
 
-def test_without_an_address_the_page_says_itself_what_a_pass_proves(tmp_path: Path) -> None:
-    """A report that is mailed from somebody's machine leads nowhere; the page's first words are in it."""
+def test_report_without_links_quotes_the_page(tmp_path: Path) -> None:
+    """A report mailed from a local machine has no link to the page, so it contains the section Proves."""
     found = finished(tmp_path, page=EXPLAINED)
     html = (found.folder / "index.html").read_text()
     assert "Per job: it is scheduled, on its <code>schedule</code>, and &lt;alive&gt;." in html
@@ -138,23 +140,25 @@ def test_without_an_address_the_page_says_itself_what_a_pass_proves(tmp_path: Pa
 
 
 @pytest.mark.parametrize("page", ["", "# Check 2\n\n## Reads\nThe catalogue.\n"], ids=["missing", "other"])
-def test_a_page_that_says_nothing_costs_nothing(tmp_path: Path, page: str) -> None:
-    """Where the suite was installed without its documentation."""
+def test_page_without_proves_is_left_out(tmp_path: Path, page: str) -> None:
+    """The page may be missing if the suite is installed without its documentation."""
     found = finished(tmp_path, page=page)
     assert "What a pass" not in result(found)["descriptionHtml"]
     assert "What this check proves, and how" in (found.folder / "index.html").read_text()
 
 
-def test_advice_is_shown_as_code_where_it_is_some(tmp_path: Path) -> None:
-    """What somebody is to type is told from what is said about it."""
+def test_commands_in_advice_are_shown_as_code(tmp_path: Path) -> None:
+    """Text between backticks becomes code in the description."""
     assert "switch it on (<code>SELECT 1</code>)" in result(finished(tmp_path))["descriptionHtml"]
 
 
-def test_what_was_deployed_is_what_somebody_said(tmp_path: Path) -> None:
-    """Also in CI, where the commit of the suite is another's."""
-    told = GITHUB | {"EASYMO_RELEASE": "v1.4.0-3-g0123abc", "EASYMO_DEPLOYED_AT": "2026-01-31T12:00:00+00:00"}
+def test_release_comes_from_the_settings(tmp_path: Path) -> None:
+    """In CI the commit of the suite is not taken as the release."""
+    variables = GITHUB | {"EASYMO_RELEASE": "v1.4.0-3-g0123abc", "EASYMO_DEPLOYED_AT": "2026-01-31T12:00:00+00:00"}
     nowhere = {"EASYMO_BASE_URL": "http://127.0.0.1:9"}
-    done = run_suite(tmp_path, "-m", "immediate", "-k", "dlq_table", environ=environment(None, **told, **nowhere))
+    done = run_suite(
+        tmp_path, "-m", "immediate", "-k", "dlq_table", environ=environment(None, **variables, **nowhere)
+    )
     assert done.status == 1, done.output
     shown = facts(Run(0, "", tmp_path))
     assert (shown["release"], shown["deployed at"]) == ("v1.4.0-3-g0123abc", "2026-01-31T12:00:00+00:00")
@@ -162,9 +166,9 @@ def test_what_was_deployed_is_what_somebody_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("flag", ["GITHUB_ACTIONS", "GITLAB_CI"])
-def test_what_a_ci_system_does_not_tell_is_empty(flag: str) -> None:
-    """No address is made of half of its parts."""
-    found = place({flag: "true"})
+def test_missing_ci_variables_leave_facts_empty(flag: str) -> None:
+    """No address is made from only some of its parts."""
+    found = ci_run({flag: "true"})
     assert found is not None
     assert (found.run_url, found.artefacts_url, found.files_url, found.actor, found.commit) == ("",) * 5
-    assert place({flag: "false"}) is None
+    assert ci_run({flag: "false"}) is None

@@ -1,4 +1,4 @@
-"""The CI system that a run takes place in, where it is one that says so: GitHub Actions or GitLab CI."""
+"""The CI run of this process, from the variables of GitHub Actions or GitLab CI."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Place:
-    """What a CI system tells a run about itself; whatever it does not tell is empty."""
+class CiRun:
+    """A run of a CI system; a fact whose variables are missing is empty."""
 
     system: str
-    """Its name for people."""
+    """Name of the CI system for readers."""
     kind: str
-    """Its name for Allure."""
+    """Name of the CI system for Allure."""
     run_name: str
-    """What people call the run: ``daily #17``."""
+    """Name of the run for readers: ``daily #17``."""
     run_number: str
     run_url: str
-    """Where the run is seen."""
+    """The page of the run."""
     artefacts_url: str
-    """Where the files that the run has kept are seen."""
+    """The page of the run's artefacts."""
     actor: str
     """Who started it."""
     commit: str
-    """The commit of the suite that runs."""
+    """The commit of this suite."""
     files_url: str
-    """Where the suite's files can be read as they are at that commit."""
+    """Address below which the suite's files can be read at this commit."""
 
 
-def place(environ: Mapping[str, str] = os.environ) -> Place | None:
-    """The CI system that this process runs in, or None."""
+def ci_run(environ: Mapping[str, str] = os.environ) -> CiRun | None:
+    """The CI run of this process; None outside of CI."""
     if environ.get("GITHUB_ACTIONS") == "true":
         return _github(environ)
     return _gitlab(environ) if environ.get("GITLAB_CI") == "true" else None
@@ -39,16 +39,16 @@ def place(environ: Mapping[str, str] = os.environ) -> Place | None:
 
 def run_url() -> str:
     """The address of the run; empty outside of CI."""
-    found = place()
-    return found.run_url if found else ""
+    run = ci_run()
+    return run.run_url if run else ""
 
 
-def _github(environ: Mapping[str, str]) -> Place:
+def _github(environ: Mapping[str, str]) -> CiRun:
     commit = environ.get("GITHUB_SHA", "")
     project = _joined(environ.get("GITHUB_SERVER_URL", ""), environ.get("GITHUB_REPOSITORY", ""))
     run = _joined(project, "actions", "runs", environ.get("GITHUB_RUN_ID", ""))
     number = environ.get("GITHUB_RUN_NUMBER", "")
-    return Place(
+    return CiRun(
         system="GitHub Actions",
         kind="github",
         run_name=f"{environ.get('GITHUB_WORKFLOW', 'workflow')} #{number}",
@@ -61,10 +61,10 @@ def _github(environ: Mapping[str, str]) -> Place:
     )
 
 
-def _gitlab(environ: Mapping[str, str]) -> Place:
+def _gitlab(environ: Mapping[str, str]) -> CiRun:
     commit, job = environ.get("CI_COMMIT_SHA", ""), environ.get("CI_JOB_URL", "")
     number = environ.get("CI_PIPELINE_IID", "")
-    return Place(
+    return CiRun(
         system="GitLab CI",
         kind="gitlab",
         run_name=f"{environ.get('CI_JOB_NAME', 'job')} #{number}",
@@ -78,5 +78,5 @@ def _gitlab(environ: Mapping[str, str]) -> Place:
 
 
 def _joined(*parts: str) -> str:
-    """An address of its parts; empty where one of them is not known."""
+    """An address joined from its parts; empty if one of them is missing."""
     return "/".join(parts) if all(parts) else ""
