@@ -55,7 +55,7 @@ def test_circuit_breakers_are_closed(circuit_breakers: CircuitBreakers, settings
     breakers.events_can_be_ordered(judge, circuit_breakers, settings)
     breakers.recorded_breakers_are_closed(judge, circuit_breakers, settings)
     breakers.reported_breakers_are_closed(judge, circuit_breakers)
-    breakers.sources_tell(judge, circuit_breakers)
+    breakers.a_source_names_breakers(judge, circuit_breakers)
 
 
 @performance_normal
@@ -88,7 +88,7 @@ def test_table_is_not_bloated(
 
 @check(13, "Partition creation working (if enabled)", criterion="nice", area="database")
 def test_partitions_are_created(partitioning: Partitioning, settings: Settings, judge: Judge) -> None:
-    judge.expects("This month and the next three have their partition, and rows go where they belong.")
+    judge.expects("This month and the next three have a partition, and no row is in the wrong one.")
     table = partitions.enabled_table(judge, partitioning, settings)
     if table is None:
         return
@@ -106,10 +106,10 @@ def test_auto_vacuum_runs(
     vacuumed: str, table_statistics: TablesStatistics, catalogue: Catalogue, settings: Settings, judge: Judge
 ) -> None:
     if vacuumed == vacuum.SERVER:
-        judge.expects("Auto-vacuum and the counting that it needs are on.")
+        judge.expects("Auto-vacuum is on, and so is track_counts, which it needs.")
         vacuum.server_is_set(judge, catalogue)
         return
-    judge.expects(f"{vacuumed} carries its auto-vacuum settings and is vacuumed when it is due.")
+    judge.expects(f"{vacuumed} has its auto-vacuum settings and is vacuumed when it is due.")
     tables = vacuum.table_holds_rows(judge, vacuumed, table_statistics, catalogue, settings)
     vacuum.settings_are_in_force(judge, tables, catalogue, settings)
     vacuum.vacuum_comes_when_due(judge, tables, table_statistics, catalogue, settings)

@@ -1,4 +1,4 @@
-"""Rules of check 11: no circuit breaker is stuck, by its recorded events and by the health endpoint."""
+"""Rules of check 11: no circuit breaker is stuck, according to its events and to the health endpoint."""
 
 from __future__ import annotations
 
@@ -12,32 +12,28 @@ from fixtures.outcome import CouldNotLook, Gap, Status
 from fixtures.settings.model import Settings
 from fixtures.wording import ago, clock, counted, duration, listed
 
-WHY = "while it is not closed, messages that need this service fail or wait in the DLQ"
-ADVICE = (
-    "look at the service behind the breaker; if it is well again, redeploy the function that holds the breaker"
-)
+WHY = "until it closes, messages that need this service fail or wait in the DLQ"
+ADVICE = "check the service behind the breaker; if the service works, redeploy the function that holds the breaker"
+UNKNOWN = "it is not known whether the breaker lets requests through"
 
 
-UNKNOWN = "whether it lets requests through is not known"
-
-
-def sources_tell(judge: Judge, breakers: CircuitBreakers) -> None:
-    """Require that a source names a breaker, and that the suite may read the events; called last.
+def a_source_names_breakers(judge: Judge, breakers: CircuitBreakers) -> None:
+    """Require that a source names a breaker, and that the events are readable; call it last.
 
     Raises:
-        CouldNotLook: no violation was found, and a source that would decide could not be reached.
+        CouldNotLook: no violation was found, and a source that decides could not be reached.
     """
     recorded = breakers.recorded_gap or Gap(Status.UNPROVEN, "no circuit breaker event is recorded")
     reported = breakers.reported_gap or Gap(Status.UNPROVEN, "the health endpoint was not asked")
     judge.requires(
         recorded.status is not Status.FAILED,
         recorded.reason,
-        expected=f"{TABLE} as the deployment's contract has it, or none",
+        expected=f"{TABLE} with the columns of the contract, or no such table",
         why="the recorded states of the breakers cannot be read",
         advice=recorded.advice,
     )
     if breakers.recorded or breakers.reported:
-        _both_tell(judge, breakers)
+        _report_gaps(judge, breakers)
         return
     reason = f"{reported.reason}; {recorded.reason}"
     proof = "; ".join(gap.advice for gap in (reported, recorded) if gap.advice)
@@ -46,7 +42,7 @@ def sources_tell(judge: Judge, breakers: CircuitBreakers) -> None:
     judge.cannot_tell(reason, proof or f"circuitBreakers in the health answer, or events in {TABLE}")
 
 
-def _both_tell(judge: Judge, breakers: CircuitBreakers) -> None:
+def _report_gaps(judge: Judge, breakers: CircuitBreakers) -> None:
     """Report why a source gave no breakers; hidden events leave the check unproven."""
     gap = breakers.recorded_gap
     if breakers.reported_gap is not None:
@@ -62,11 +58,13 @@ def _both_tell(judge: Judge, breakers: CircuitBreakers) -> None:
 
 
 def events_can_be_ordered(judge: Judge, breakers: CircuitBreakers, settings: Settings) -> None:
-    """Require that each event has a time by which the latest state can be found."""
+    """Require that each event has a time: it decides which state is the latest."""
     not_in_the_future(judge, TABLE, breakers.future, settings.windows.clock_tolerance_seconds)
     judge.requires(
         not breakers.undated,
-        f"{counted(breakers.undated, 'row')} of {TABLE} without a time, or dated long before the deployment",
+        lambda: (
+            f"{counted(breakers.undated, 'row')} of {TABLE} without a time, or dated long before the deployment"
+        ),
         expected="each event has a time",
         why="the latest state of the breaker is not known",
         advice=f"find what writes {TABLE} without created_at",
@@ -81,25 +79,28 @@ def recorded_breakers_are_closed(judge: Judge, breakers: CircuitBreakers, settin
     unknown = [one for one in breakers.recorded if not known(one.state)]
     judge.requires(
         not unknown,
-        listed(f"the latest event of breaker {one.service} has {_in_words(one.state)}" for one in unknown),
+        lambda: listed(f"the latest event of breaker {one.service} has {_in_words(one.state)}" for one in unknown),
         expected=" or ".join(STATES),
         why=UNKNOWN,
         advice=f"find what writes {TABLE}",
     )
     judge.requires(
         not stuck,
-        listed(_stuck_in_words(one, breakers) for one in stuck),
+        lambda: listed(_stuck_in_words(one, breakers) for one in stuck),
         expected=f"CLOSED again within {duration(allowed)}",
         why=WHY,
         advice=ADVICE,
     )
     lately = [one for one in not_closed if one not in stuck]
     if lately:
-        told = (f"breaker {one.service} is {one.state} since {clock(one.open_since)}" for one in lately)
-        judge.cannot_tell(
-            f"{listed(told)}, too short to call it stuck", f"run the check again after {duration(allowed)}"
+        texts = (
+            f"breaker {one.service} is {one.state}, not closed since {clock(one.open_since)}" for one in lately
         )
-    _more_is_told(judge, breakers, settings)
+        judge.cannot_tell(
+            f"{listed(texts)}; it counts as stuck after {duration(allowed)}",
+            f"run the check again after {duration(allowed)}",
+        )
+    _report_flapping(judge, breakers, settings)
 
 
 def _lasting(one: RecordedBreaker, breakers: CircuitBreakers) -> timedelta:
@@ -117,14 +118,14 @@ def _stuck_in_words(one: RecordedBreaker, breakers: CircuitBreakers) -> str:
     )
 
 
-def _more_is_told(judge: Judge, breakers: CircuitBreakers, settings: Settings) -> None:
+def _report_flapping(judge: Judge, breakers: CircuitBreakers, settings: Settings) -> None:
     most = settings.thresholds.breaker_openings_per_hour
     flapping = [one for one in breakers.recorded if one.openings > most]
     if breakers.unlisted:
-        judge.finds(f"{counted(breakers.unlisted, 'breaker')} with events beside these are not listed")
+        judge.finds(f"with events, but not listed: {counted(breakers.unlisted, 'further breaker')}")
     if flapping:
-        told = (f"breaker {one.service} flaps: it opened {one.openings} times" for one in flapping)
-        judge.finds(f"{listed(told)} within an hour of the last day (more than {most})")
+        texts = (f"breaker {one.service} flaps: it opened {one.openings} times" for one in flapping)
+        judge.finds(f"{listed(texts)} within an hour of the last day (more than {most})")
 
 
 def reported_breakers_are_closed(judge: Judge, breakers: CircuitBreakers) -> None:
@@ -135,21 +136,23 @@ def reported_breakers_are_closed(judge: Judge, breakers: CircuitBreakers) -> Non
     closed = [one for one in breakers.reported if is_closed(one.last) and not is_closed(one.first)]
     judge.requires(
         not stuck,
-        f"{listed(_state_in_words(one) for one in stuck)}, and did not close within {waited}",
+        lambda: f"{listed(_state_in_words(one) for one in stuck)}, and did not close within {waited}",
         expected=CLOSED,
         why=WHY,
         advice=ADVICE,
     )
     judge.requires(
         not unknown,
-        listed(f"the health endpoint gives breaker {one.service} {_in_words(one.last)}" for one in unknown),
+        lambda: listed(
+            f"the health endpoint reports {_in_words(one.last)} for breaker {one.service}" for one in unknown
+        ),
         expected=f"one of {', '.join(STATES)}",
         why=UNKNOWN,
         advice=ADVICE,
     )
     if closed:
-        told = (f"breaker {one.service} was {one.first} at first" for one in closed)
-        judge.finds(f"{listed(told)} and closed within {waited}")
+        texts = (f"breaker {one.service} was {one.first} at first" for one in closed)
+        judge.finds(f"{listed(texts)} and closed within {waited}")
 
 
 def _state_in_words(breaker: ReportedBreaker) -> str:
@@ -162,7 +165,7 @@ def _in_words(state: str | None) -> str:
 
 
 def by_service(breakers: CircuitBreakers) -> list[dict[str, Cell]]:
-    """Each breaker by both sources, for the report; those that are not closed come first."""
+    """Rows for the report: each breaker with its state in both sources, those that are not closed first."""
     recorded = {breaker.service: breaker for breaker in breakers.recorded}
     reported = {breaker.service: breaker for breaker in breakers.reported}
     rows: list[dict[str, Cell]] = []

@@ -1,4 +1,4 @@
-"""Rules of check 4: forgeries get 401 from the function itself, and what is rightly signed gets in."""
+"""Rules of check 4: the function itself refuses forgeries with 401, and accepts correctly signed requests."""
 
 from __future__ import annotations
 
@@ -13,77 +13,76 @@ from fixtures.webhooks.model import Answer, Attempt, EndpointProbes, ForgeryProb
 
 OTHER_WORDS = {
     REPLAYED: "with the signature of an earlier delivery",
-    "internal-headers": "whose headers claim that it comes from inside",
-    "proxy-headers": "whose headers claim that it comes through a trusted proxy",
-    "retry-headers": "whose headers claim that it is a retry",
-    "debug-headers": "whose headers claim that it comes from a debugger, a test or an operator",
-    "query-parameters": "whose query asks for trust",
-    GENERATED: "that was generated",
+    "internal-headers": "whose headers claim an internal caller",
+    "proxy-headers": "whose headers claim a trusted proxy",
+    "retry-headers": "whose headers claim a retry",
+    "debug-headers": "whose headers claim a debugger, a test or an operator",
+    "query-parameters": "whose query parameters claim trust",
+    GENERATED: "with a generated body and signature",
 }
+"""Words for the kinds of forgeries that :data:`KINDS` does not have."""
 
 HOW_TO_SIGN = "set WHATSAPP_APP_SECRET to the app secret that Meta signs with"
 LOOK_AT_THE_FUNCTION = "see `supabase functions list` and the function's logs, then run the checks again"
 
 
 def refuses_the_forgery(judge: Judge, probes: WebhookProbes, webhook: str, kind: str) -> None:
-    """Require that every attempt of a kind of forgery got 401, from the function itself."""
+    """Require 401 from the function itself for each attempt of this kind of forgery."""
     endpoint = probes.endpoint(webhook)
     probe = endpoint.forgery(kind)
     words = KINDS[kind].words if kind in KINDS else OTHER_WORDS[kind]
     judge.expects(f"{webhook} itself answers a request {words} with 401.")
     for attempt in probe.attempts:
         is_refused(judge, webhook, attempt)
-    _say_what_it_cannot_show(judge, webhook, probe)
+    _report_unproven(judge, webhook, probe)
     if kind == "bit-flipped":
-        _note_timing(judge, endpoint)
+        _report_timing(judge, endpoint)
     if kind == GENERATED:
-        _say_what_was_generated(judge, probes, endpoint)
+        _report_generated(judge, probes, endpoint)
     if kind == "no-signature":
-        _note_spellings(judge, endpoint)
+        _report_spellings(judge, endpoint)
     _show(judge, "Forged requests", probe.attempts)
     could_look(judge, webhook, probe.attempts)
 
 
-def _say_what_it_cannot_show(judge: Judge, webhook: str, probe: ForgeryProbe) -> None:
+def _report_unproven(judge: Judge, webhook: str, probe: ForgeryProbe) -> None:
     if probe.stand_in:
         judge.cannot_tell(
-            f"{webhook} was sent a stand-in for a forgery that is made from a right signature: "
-            "WHATSAPP_APP_SECRET is not set",
+            f"{webhook} got this forgery with a stand-in for the right signature: WHATSAPP_APP_SECRET is not set",
             HOW_TO_SIGN,
         )
     if probe.implied_by:
         kinds = " and ".join(probe.implied_by)
         judge.cannot_tell(
-            f"{webhook} lets in what this is a variant of ({kinds}), so that it shows nothing",
-            f"mend {kinds} first, then run the checks again",
+            f"{webhook} accepts {kinds}; this forgery is a variant of it, so its answer proves nothing",
+            f"fix {kinds} first, then run the checks again",
         )
 
 
-def _say_what_was_generated(judge: Judge, probes: WebhookProbes, endpoint: EndpointProbes) -> None:
+def _report_generated(judge: Judge, probes: WebhookProbes, endpoint: EndpointProbes) -> None:
     judge.finds(f"{endpoint.generated} generated requests; repeat them with --probe-seed {probes.seed}")
     if not endpoint.generated:
         judge.cannot_tell(
-            f"{endpoint.webhook} was sent no generated requests: the budget of {probes.budget} left none",
+            f"{endpoint.webhook} got no generated requests: the budget of {probes.budget} left none",
             "raise it with --probe-requests",
         )
 
 
 def is_refused(judge: Judge, webhook: str, attempt: Attempt) -> None:
-    """Require that a forged request was answered with 401 by the function, and that the answer tells no secret."""
+    """Require 401 from the function for a forged request, and no secret in the answer."""
     answer = attempt.answer
     if answer is None:
         return
     repeat = f"; repeat it with: {attempt.curl}" if attempt.curl else ""
     judge.requires(
         not attempt.leak,
-        f"the answer of {webhook} to a forged request ({attempt.what}) gives away {attempt.leak}",
-        expected="an answer that says no more than that the signature is wrong",
-        why="whoever reads it can sign requests",
-        advice=f"take it out of the answer and set a new app secret{repeat}",
+        f"the answer of {webhook} to a forged request ({attempt.what}) contains {attempt.leak}",
+        expected="an answer that only says that the signature is wrong",
+        why="anyone who reads it can sign requests",
+        advice=f"remove it from the answer and set a new app secret{repeat}",
     )
     if answer.status != 401:
-        judge.requires(
-            False,
+        judge.fails(
             f"{webhook} answered {_status(answer)} to a forged request ({attempt.what})",
             expected="401 from the function",
             why=_why_not(answer),
@@ -94,25 +93,25 @@ def is_refused(judge: Judge, webhook: str, attempt: Attempt) -> None:
 
 
 def by_gateway(judge: Judge, webhook: str, answer: Answer) -> bool:
-    """Require that a 401 comes from the function and not from the gateway before it; say whether it does not."""
+    """Require that a 401 comes from the function; return whether it came from the gateway before it."""
     error = gateway_error(answer)
     return not judge.requires(
         not error,
         f"the 401 comes from Supabase's gateway ({error}), not from {webhook}: the function never ran",
-        expected="401 from the function, after it has looked at the signature",
-        why="the gateway refuses everything that has no JWT, Meta's deliveries too, and that proves nothing about "
-        "the signature",
+        expected="401 from the function, after it checked the signature",
+        why="the gateway refuses each request without a JWT, Meta's deliveries too, so its 401 proves nothing "
+        "about the signature",
         advice=f"supabase functions deploy {webhook} --no-verify-jwt",
     )
 
 
 def accepts_what_is_signed(judge: Judge, probes: WebhookProbes, webhook: str, name: str) -> None:
-    """Require 2xx for a rightly signed request, and 401 for the same with one byte changed."""
+    """Require 2xx for a correctly signed request, and 401 for the same request with one byte changed."""
     words = CONTROLS[name].words
-    judge.expects(f"{webhook} accepts a rightly signed request {words}, and refuses it with one byte changed.")
+    judge.expects(f"{webhook} accepts a correctly signed request {words}, and refuses it with one byte changed.")
     if not probes.signed:
         judge.cannot_tell(
-            f"{webhook} was sent no rightly signed request: WHATSAPP_APP_SECRET is not set", HOW_TO_SIGN
+            f"{webhook} got no correctly signed request: WHATSAPP_APP_SECRET is not set", HOW_TO_SIGN
         )
         return
     control = probes.endpoint(webhook).control(name)
@@ -120,11 +119,11 @@ def accepts_what_is_signed(judge: Judge, probes: WebhookProbes, webhook: str, na
     if answer is not None and not (answer.status == 401 and by_gateway(judge, webhook, answer)):
         judge.requires(
             answer.status in ACCEPTED,
-            f"{webhook} answered {_status(answer)} to a rightly signed request {words}",
+            lambda: f"{webhook} answered {_status(answer)} to a correctly signed request {words}",
             expected="2xx",
             why=_why_refused(probes.endpoint(webhook), answer),
             advice="compare the function's WHATSAPP_APP_SECRET (`supabase secrets list` shows its digest) with "
-            "the app secret in Meta's dashboard, and verify the raw body as it came",
+            "the app secret in Meta's dashboard, and verify the signature over the raw body",
         )
     is_refused(judge, webhook, control.changed)
     _show(judge, "Control and its changed copy", (control.signed, control.changed))
@@ -132,10 +131,10 @@ def accepts_what_is_signed(judge: Judge, probes: WebhookProbes, webhook: str, na
 
 
 def could_look(judge: Judge, function: str, attempts: Iterable[Attempt]) -> None:
-    """Say that the suite could not look, where an attempt got no answer and nothing worse was found.
+    """Raise an error if an attempt got no answer and nothing worse was found.
 
     Raises:
-        CouldNotLook: with the reason of the first attempt without an answer.
+        CouldNotLook: an attempt got no answer; carries the reason of the first one.
     """
     blind = [attempt for attempt in attempts if attempt.answer is None]
     if blind and not judge.violations:
@@ -149,12 +148,14 @@ def _status(answer: Answer) -> str:
 
 def _why_not(answer: Answer) -> str:
     if answer.status >= 500:
-        return "a crash is not a rejection: Meta delivers again and again, and what crashes may be made to do more"
+        return (
+            "a crash is not a refusal: Meta repeats such deliveries, and an attacker may use the crash"
+        )
     if answer.status < 300:
-        return "whoever knows the address can feed it messages in anybody's name"
+        return "anyone who knows the address can send it messages in any customer's name"
     if answer.status < 400:
-        return "a redirect is not a rejection: where it leads nobody has looked at the signature"
-    return "something else than the signature was looked at first"
+        return "a redirect is not a refusal: the signature was not checked, and its target may accept the request"
+    return "the function checked something else before the signature"
 
 
 def _advice(webhook: str, answer: Answer) -> str:
@@ -167,28 +168,28 @@ def _advice(webhook: str, answer: Answer) -> str:
 
 
 def _why_refused(endpoint: EndpointProbes, answer: Answer) -> str:
-    """Why a rightly signed request may have been refused: what the other controls got tells it."""
+    """Why a correctly signed request may have been refused, judged by the answers to the other controls."""
     accepted = [
         control.name
         for control in endpoint.controls
         if control.signed.answer is not None and control.signed.answer.status in ACCEPTED
     ]
     if answer.status != 401:
-        return "Meta's deliveries get the same answer, and are delivered again and again"
+        return "Meta's deliveries get the same answer, and Meta repeats them"
     if accepted:
         return (
-            f"it accepted {' and '.join(accepted)}: the signature is not verified over the raw body as it came, "
-            "and every message with such letters is lost"
+            f"it accepted {' and '.join(accepted)}: the signature is not verified over the raw body, and each "
+            "message with such letters is lost"
         )
-    return "it refuses everything, Meta's deliveries too; its refusals of forgeries then prove nothing"
+    return "it refuses each request, Meta's deliveries too, so its refusals of forgeries prove nothing"
 
 
-def _note_spellings(judge: Judge, endpoint: EndpointProbes) -> None:
+def _report_spellings(judge: Judge, endpoint: EndpointProbes) -> None:
     for attempt in endpoint.spellings:
         judge.finds(f"a right signature in another spelling ({attempt.what}): {attempt.outcome} (not judged)")
 
 
-def _note_timing(judge: Judge, endpoint: EndpointProbes) -> None:
+def _report_timing(judge: Judge, endpoint: EndpointProbes) -> None:
     timing = endpoint.timing
     if timing is None:
         return

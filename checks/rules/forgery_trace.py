@@ -14,17 +14,17 @@ from fixtures.webhooks.model import ProcessorProbes, WebhookProbes
 from fixtures.wording import counted
 
 A_PASS_TAKES = timedelta(seconds=150)
-"""The longest that an edge function may run, so that a pass may end this long after it was triggered."""
+"""The longest run of an edge function: a pass may end this long after its trigger."""
 
 CLOCKS_AGREE = timedelta(seconds=2)
-"""How well the difference between the runner's clock and the database's is known."""
+"""Uncertainty of the measured difference between the runner's clock and the database's."""
 
 
 def since(began: datetime, connection: DatabaseConnection) -> datetime:
-    """Convert a moment of the runner's clock to the database's, or to up to two seconds before it.
+    """Convert a time of the runner's clock to the database's clock, less two seconds of uncertainty.
 
-    The database is read soon after the probes, and what the probes started may end after them: so everything
-    from that moment on counts.
+    Rows from this time on count, without an upper limit: the database is read soon after the probes, and a pass
+    that they started may end after them.
     """
     return began - timedelta(seconds=connection.clock_difference_seconds or 0) - CLOCKS_AGREE
 
@@ -32,13 +32,13 @@ def since(began: datetime, connection: DatabaseConnection) -> datetime:
 def left_no_trace(
     judge: Judge, trace: ForgeryTrace, probes: WebhookProbes, connection: DatabaseConnection, schema: str
 ) -> None:
-    """Require that no row of any table carries the id of a forged request of this run."""
+    """Require that no row of any table contains the id of a forged request of this run."""
     judge.expects("No forged request left a row in any table.")
     begin = since(probes.began, connection)
     for table, found in trace.tables.items():
         name = f"{schema}.{table}"
         if found.problem and not found.proof:
-            judge.requires(False, found.problem, expected=f"a table {name} to look for traces in")
+            judge.fails(found.problem, expected=f"a table {name} to search for ids of forged requests")
         elif found.problem:
             judge.cannot_tell(f"{name} was not searched: {found.problem}", found.proof)
         else:
@@ -52,10 +52,12 @@ def _has_no_row_of(judge: Judge, found: TableTrace, table: tuple[str, str], run:
     name, rows = ".".join(table), found.runs.get(run, 0)
     judge.requires(
         rows == 0,
-        f"{counted(rows, 'row')} of {name} {'carries' if rows == 1 else 'carry'} ids of forged requests",
+        lambda: (
+            f"{counted(rows, 'row')} of {name} {'contains' if rows == 1 else 'contain'} ids of forged requests"
+        ),
         expected="none",
-        why="what was refused has been recorded all the same: anybody can fill the tables, and what reads them "
-        "takes it for real",
+        why="refused requests were recorded: anyone can fill the tables, and their readers take the rows for real "
+        "messages",
         advice="record nothing before the signature is verified; look at the rows: SELECT * FROM "
         f"{quoted(*table)} AS r WHERE r::text LIKE {literal(f'%{FORGED}{run}-%')}",
     )
@@ -64,21 +66,21 @@ def _has_no_row_of(judge: Judge, found: TableTrace, table: tuple[str, str], run:
             f"{name} is large and has no index on created_at: only rows without a message id were searched"
         )
     if others := sum(found.runs.values()) - rows:
-        judge.finds(f"{counted(others, 'row')} of {name} are traces of another run's forged requests")
+        judge.finds(f"ids of other runs' forged requests: {counted(others, 'row')} of {name}")
 
 
 def _hides_nothing(judge: Judge, found: TableTrace, table: tuple[str, str], role: str, begin: datetime) -> None:
-    """Require, if columns are hidden, that no row without a message id was created since the probes began."""
+    """Require, if columns are hidden from the role, that no row without a message id is new since the probes."""
     if not found.hidden:
         return
     name, columns = ".".join(table), ", ".join(found.hidden)
     unnamed = sum(at >= begin for at in found.unnamed)
     if found.judged_unnamed and not unnamed:
         judge.finds(
-            f"{name}: role {role} may not read {columns}; no row without a message id was created meanwhile"
+            f"{name}: role {role} may not read {columns}; no row without a message id is new since the probes"
         )
         return
-    created = f", and {counted(unnamed, 'row')} without a message id came meanwhile" if unnamed else ""
+    created = f", and {counted(unnamed, 'new row')} had no message id" if unnamed else ""
     judge.cannot_tell(
         f"{name} was not searched in {columns}, which role {role} may not read{created}",
         f"GRANT SELECT ({', '.join(map(quoted, found.hidden))}) ON {quoted(*table)} TO {quoted(role)}",
@@ -88,7 +90,7 @@ def _hides_nothing(judge: Judge, found: TableTrace, table: tuple[str, str], role
 def processed_nothing(
     judge: Judge, probes: ProcessorProbes, passes: DlqPasses, connection: DatabaseConnection
 ) -> None:
-    """Require that only the schedule's passes ended while the processor was called without its key."""
+    """Require that only scheduled passes ended while the processor was called without its key."""
     judge.expects(f"No pass ran while {probes.function} was called without the service role key.")
     if connection.clock_difference_seconds is None:
         judge.cannot_tell(
@@ -101,25 +103,29 @@ def processed_nothing(
     )
     if unexplained and not any(one.status == TRIGGERED for one in passes.latest):
         judge.cannot_tell(
-            "a pass ended while the calls were made, and the log has no row that says what the schedule triggers",
-            "run the checks again, away from the minutes in which the schedule fires",
+            f"a pass ended while the calls were made, and the log has no {TRIGGERED} rows "
+            "to tell which were scheduled",
+            "run the checks again at a minute when no pass is scheduled",
         )
         return
     judge.requires(
         not unexplained,
-        f"{counted(unexplained, 'pass', 'passes')} ended while {probes.function} was called without its key, not "
-        f"triggered by the schedule, although the calls got "
-        f"{', '.join(attempt.outcome for attempt in probes.attempts.values())}",
-        expected="no pass but the schedule's own",
-        why="the calls are refused only after they have been obeyed",
-        advice="look at who calls before the pass begins",
+        lambda: (
+            f"{counted(unexplained, 'pass', 'passes')} ended while {probes.function} was called without its key, "
+            "not triggered by the schedule, although the calls got "
+            f"{', '.join(attempt.outcome for attempt in probes.attempts.values())}"
+        ),
+        expected="only scheduled passes",
+        why="the function refuses the calls only after it has run a pass",
+        advice="check the caller before the pass begins",
     )
 
 
 def _passes_since(begin: datetime, passes: DlqPasses) -> tuple[int, int]:
-    """Count the passes that ended since then, and those of them that the schedule had not triggered.
+    """Count the passes that ended since ``begin``, and those of them that the schedule did not trigger.
 
-    The schedule writes a row when it triggers a pass, and a pass writes one when it ends: the rows are paired.
+    The schedule writes a row when it triggers a pass, and a pass writes a row when it ends. Rows are paired, each
+    trigger with one pass.
     """
     rows = sorted((one.processed_at, one.status) for one in passes.latest if one.processed_at is not None)
     triggered = [at for at, status in rows if status == TRIGGERED]

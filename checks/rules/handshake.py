@@ -1,4 +1,4 @@
-"""Rules of check 4 about who else is let in: the GET handshake, and the calls of the dlq-processor."""
+"""Rules of check 4 for the GET handshake, and for calls of the dlq-processor without its key."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from fixtures.webhooks.processor import BEARERS, REFUSALS
 
 ECHOING = ("right-token", "extra-parameters")
 NOTED = ("other-mode", "repeated-token")
-"""Handshakes that the contract says nothing about: what they get is noted, and only a crash fails."""
+"""Handshakes that the contract does not cover: the answer is reported, and only a crash fails."""
 
 HOW_TO_GREET = "set WA_VERIFY_TOKEN to the verify token of the subscription"
 
 
 def answers_the_handshake(judge: Judge, handshakes: Handshakes, webhook: str, kind: str) -> None:
-    """Require what is due to a kind of handshake: the exact challenge, a 403, or anything but a crash."""
+    """Require the answer due to this kind of handshake: the exact challenge, a 403, or no crash."""
     words = GREETINGS[kind].words
     greeting = handshakes.greeting(webhook, kind)
     judge.expects(f"{webhook} answers a handshake {words} {_due(kind)}.")
     if GREETINGS[kind].needs_token and not handshakes.with_token:
-        judge.cannot_tell(f"{webhook} was sent no handshake {words}: WA_VERIFY_TOKEN is not set", HOW_TO_GREET)
+        judge.cannot_tell(f"{webhook} got no handshake {words}: WA_VERIFY_TOKEN is not set", HOW_TO_GREET)
         return
-    _tells_no_token(judge, webhook, greeting.attempt)
+    _contains_no_token(judge, webhook, greeting.attempt)
     answer = greeting.attempt.answer
     if answer is not None:
         if kind in ECHOING:
@@ -43,12 +43,13 @@ def _due(kind: str) -> str:
     return "without a crash" if kind in NOTED else "with 403"
 
 
-def _tells_no_token(judge: Judge, webhook: str, attempt: Attempt) -> None:
+def _contains_no_token(judge: Judge, webhook: str, attempt: Attempt) -> None:
     judge.requires(
         not attempt.leak,
-        f"the answer of {webhook} to a {attempt.what} gives away {attempt.leak}",
-        why="whoever knows it can subscribe in Meta's place",
-        advice="take it out of the answer and set a new verify token",
+        f"the answer of {webhook} to a {attempt.what} contains {attempt.leak}",
+        expected="an answer without the token",
+        why="anyone who reads it can subscribe in place of Meta",
+        advice="remove it from the answer and set a new verify token",
     )
 
 
@@ -58,7 +59,7 @@ def _echoes(judge: Judge, webhook: str, greeting: Greeting) -> None:
     why = "Meta cannot verify the subscription, and stops delivering"
     if not judge.requires(
         answer.status == 200,
-        f"{webhook} answered {answer.status} to a {greeting.attempt.what}" + _by_gateway(greeting.attempt),
+        lambda: f"{webhook} answered {answer.status} to a {greeting.attempt.what}{_by_gateway(greeting.attempt)}",
         expected="200 and the challenge",
         why=why,
         advice="compare the function's WA_VERIFY_TOKEN (`supabase secrets list`) with the subscription's; deploy "
@@ -67,7 +68,7 @@ def _echoes(judge: Judge, webhook: str, greeting: Greeting) -> None:
         return
     judge.requires(
         greeting.echoed,
-        f"the answer of {webhook} to a {greeting.attempt.what} {_not_the_challenge(greeting, answer)}",
+        lambda: f"the answer of {webhook} to a {greeting.attempt.what} {_not_the_challenge(greeting, answer)}",
         expected="the challenge alone as the body: no quotes, no line break, no JSON",
         why=why,
         advice='answer with `new Response(challenge, { status: 200, headers: { "Content-Type": "text/plain" } })`',
@@ -76,7 +77,7 @@ def _echoes(judge: Judge, webhook: str, greeting: Greeting) -> None:
 
 def _not_the_challenge(greeting: Greeting, answer: Answer) -> str:
     if greeting.contained:
-        return "has more in it than the challenge"
+        return "contains more than the challenge"
     return f"is not the challenge but {answer.body[:60]!r}" if answer.body else "is empty"
 
 
@@ -84,11 +85,10 @@ def _refuses(judge: Judge, webhook: str, greeting: Greeting) -> None:
     answer = greeting.attempt.answer
     assert answer is not None
     if answer.status == 401 and gateway_error(answer):
-        judge.requires(
-            False,
+        judge.fails(
             f"Supabase's gateway refused the {greeting.attempt.what}, not {webhook}: the function never ran",
             expected="403 from the function",
-            why="it refuses Meta's handshake too, and that proves nothing about the token",
+            why="the gateway refuses Meta's handshake too, so its 401 proves nothing about the token",
             advice=f"supabase functions deploy {webhook} --no-verify-jwt",
         )
         return
@@ -97,10 +97,10 @@ def _refuses(judge: Judge, webhook: str, greeting: Greeting) -> None:
         answer.status == 403 and not greeting.contained,
         f"{webhook} answered {answer.status}{echoed} to a {greeting.attempt.what}",
         expected="403 without the challenge",
-        why="anybody could subscribe in Meta's place"
+        why="anyone can subscribe in place of Meta"
         if greeting.contained
-        else "the handshake is answered otherwise than Meta expects of a refusal",
-        advice="compare the whole token with WA_VERIFY_TOKEN, refuse where either is missing; repeat it with: "
+        else "a refused handshake must be answered with 403",
+        advice="compare the whole token with WA_VERIFY_TOKEN, and refuse if either is missing; repeat it with: "
         f"{greeting.attempt.curl}",
     )
 
@@ -114,7 +114,7 @@ def _does_not_crash(judge: Judge, webhook: str, greeting: Greeting) -> None:
         answer.status < 500,
         f"{webhook} answered {answer.status} to a {greeting.attempt.what}",
         expected="an answer, not a crash",
-        why="whoever sends it can make the function crash",
+        why="this request makes the function crash",
         advice=f"see the function's logs; repeat it with: {greeting.attempt.curl}",
     )
 
@@ -125,7 +125,7 @@ def _by_gateway(attempt: Attempt) -> str:
 
 
 def is_closed_to(judge: Judge, probes: ProcessorProbes, bearer: str) -> None:
-    """Require that the dlq-processor refuses a call without the service role key, and that nothing ran."""
+    """Require the dlq-processor to refuse a call without the service role key, and to process nothing."""
     function = probes.function
     attempt = probes.attempt(bearer)
     judge.expects(f"{function} answers a call {BEARERS[bearer]} with 401 or 403, and processes nothing.")
@@ -133,7 +133,8 @@ def is_closed_to(judge: Judge, probes: ProcessorProbes, bearer: str) -> None:
     if answer is None:
         if attempt.failure.startswith("not sent: the processor was open"):
             judge.cannot_tell(
-                f"{function}: a call {BEARERS[bearer]} was {attempt.failure}", "close it, and run again"
+                f"{function}: a call {BEARERS[bearer]} was {attempt.failure}",
+                "refuse that call first, then run the checks again",
             )
             return
         raise CouldNotLook(f"{function}: {attempt.what}: {attempt.failure}", LOOK_AT_THE_FUNCTION)
@@ -142,22 +143,21 @@ def is_closed_to(judge: Judge, probes: ProcessorProbes, bearer: str) -> None:
         answer.status in REFUSALS,
         f"{function} answered {answer.status} to {attempt.what}" + (f", with {processed}" if processed else ""),
         expected="401 or 403",
-        why="anybody could have failed messages processed at any time, at the same time as the schedule"
+        why="anyone can start a pass at any time, even while a scheduled one runs"
         if answer.status < 300
-        else "it looked at something else before it looked at who calls",
+        else "the function checked something else before the caller",
         advice=f"compare the bearer with SUPABASE_SERVICE_ROLE_KEY before anything else; "
         f"repeat it with: {attempt.curl}",
     )
     judge.requires(
         answer.status not in REFUSALS or not processed,
-        f"{function} refused {attempt.what} with {answer.status}, and its answer reports a pass all the same "
-        f"({processed})",
+        f"{function} refused {attempt.what} with {answer.status}, but its answer reports a pass ({processed})",
         expected="a refusal before anything is processed",
-        why="the refusal comes too late",
-        advice="look at who calls before the pass begins",
+        why="the refusal comes too late: the pass has run",
+        advice="check the caller before the pass begins",
     )
     error = gateway_error(answer)
     if error:
         judge.finds(f"refused by Supabase's gateway ({error}), before the function ran")
     if error and "anon-key" not in probes.attempts:
-        judge.finds("the gateway lets the public anon key pass: set names.anon_key to have that tried too")
+        judge.finds("the gateway accepts the public anon key: set names.anon_key to try a call with it too")

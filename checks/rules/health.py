@@ -1,4 +1,4 @@
-"""Rules of the deployment steps 2.1 to 2.5: each function answers by itself, and says that it is healthy."""
+"""Rules of the deployment steps 2.1 to 2.5: each function itself answers, and reports that it is healthy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEPLOY = "supabase functions deploy {function} --no-verify-jwt"
 
 
 def function_at(position: int, settings: Settings) -> str:
-    """The function that a deployment step is about: the webhooks in the order of the settings, then the processor.
+    """The function of a deployment step: the webhooks in the order of the settings, then the processor.
 
     Raises:
         NotApplicable: the settings name fewer webhooks than the checklist.
@@ -27,83 +27,83 @@ def function_at(position: int, settings: Settings) -> str:
 
 
 def is_deployed(judge: Judge, evidence: FunctionHealth, function: str) -> None:
-    """Require that the function itself answers, whatever it says of its health."""
+    """Require that the function itself answers, healthy or not."""
     health = evidence.health(function)
     answer = health.attempt.answer
-    judge.expects(f"Function {function} is deployed: it answers by itself, under its own name.")
+    judge.expects(f"Function {function} is deployed: it answers itself, under its own name.")
     could_look(judge, function, [health.attempt])
     assert answer is not None
-    _note_retries(judge, health)
+    _report_retries(judge, health)
     if not _function_answered(judge, health, answer):
         return
     if health.service is None and "x-deno-execution-id" not in answer.headers:
         judge.cannot_tell(
-            f"{function} answered {answer.status} and does not say who it is",
-            "its health endpoint has to name its service, so that another function in its place is noticed",
+            f"{function} answered {answer.status} without naming its service",
+            "return the service's name from its health endpoint: another function at this address is then noticed",
         )
-    judge.finds(f"{function} answers, version {health.version or 'not told'}")
+    judge.finds(f"{function} answers, version {health.version or 'unknown'}")
 
 
 def _function_answered(judge: Judge, health: HealthAnswer, answer: Answer) -> bool:
-    """Require that neither a gateway, nor a proxy, nor another function answered."""
+    """Require that no gateway, proxy or other function answered; return whether that holds."""
     function, error = health.function, gateway_error(answer)
     deploy = DEPLOY.format(function=function)
     if error:
-        return judge.requires(
-            False,
+        judge.fails(
             f"Supabase's gateway answered in place of {function}: {answer.status} ({error})",
-            expected="an answer of the function",
-            why="the function is not there, does not start, or is never reached",
-            advice=f"{deploy}; where it does not start, see its logs",
+            expected="an answer from the function",
+            why="the function is not deployed, does not start, or is not reached",
+            advice=f"{deploy}; if it does not start, see its logs",
         )
+        return False
     if not (health.json or "x-deno-execution-id" in answer.headers):
-        return judge.requires(
-            False,
+        judge.fails(
             f"{answer.status} with {_kind(answer)} came from the address of {function}, not a function's answer",
-            expected="an answer of the function, in JSON",
-            why="something else answers in the function's place",
-            advice=f"check EASYMO_BASE_URL and what stands before it; {deploy}",
+            expected="an answer from the function, in JSON",
+            why="something else answers at the function's address",
+            advice=f"check EASYMO_BASE_URL and any proxy in front of it; {deploy}",
         )
+        return False
     return judge.requires(
         health.service in (None, function) and (answer.status != 404 or health.service == function),
-        f"{_wrong_service(health, answer)}",
+        lambda: _wrong_service(health, answer),
         expected=f"service {function}",
-        why="deliveries to this address reach other code than they should",
+        why="deliveries to this address reach the wrong code",
         advice=deploy,
     )
 
 
 def _wrong_service(health: HealthAnswer, answer: Answer) -> str:
     if health.service not in (None, health.function):
-        return f"at the address of {health.function} answers service {health.service}"
+        return f"the address of {health.function} answered as service {health.service}"
     return f"the address of {health.function} answered {answer.status}"
 
 
 def _kind(answer: Answer) -> str:
-    return answer.headers.get("content-type", "a body of no type").partition(";")[0]
+    return answer.headers.get("content-type", "a body without a type").partition(";")[0]
 
 
 def is_healthy(judge: Judge, evidence: FunctionHealth, function: str, settings: Settings) -> None:
-    """Require a health answer: 200, JSON, healthy, the right service, from a route that does nothing else."""
+    """Require 200, JSON, status healthy and the right service, from a route that processes nothing."""
     health = evidence.health(function)
     answer = health.attempt.answer
     limit = settings.limits.http_request_timeout_seconds
-    judge.expects(f"GET {function}/health answers 200 within {limit:g} s: healthy, and nothing was done.")
+    judge.expects(f"GET {function}/health answers 200 within {limit:g} s, reports healthy, and processes nothing.")
     could_look(judge, function, [health.attempt])
     assert answer is not None
     judge.finds(f"{function} answered {answer.status} in {answer.elapsed_ms:.0f} ms")
-    _note_retries(judge, health)
-    _only_tells(judge, health)
-    _says_healthy(judge, health, answer)
+    _report_retries(judge, health)
+    _runs_no_pass(judge, health)
+    _reports_healthy(judge, health, answer)
     _depends_on_nothing_down(judge, health, settings)
     _is_fresh(judge, health, settings)
     _is_not_ahead(judge, health, settings)
 
 
-def _only_tells(judge: Judge, health: HealthAnswer) -> None:
-    """Require that asking for health does not run a pass."""
-    advice = "answer GET /health before anything is processed, and do nothing else there"
-    why = "every look at its health sends queued messages, outside of the schedule and at the same time as it"
+def _runs_no_pass(judge: Judge, health: HealthAnswer) -> None:
+    """Require that a GET of the health route does not run a pass."""
+    advice = "answer GET /health without processing anything"
+    why = "each GET sends queued messages, outside the schedule and maybe at the same time as a scheduled pass"
     judge.requires(
         not health.passes,
         f"GET {health.function}/health answered with the report of a processing pass ({health.passes})",
@@ -114,15 +114,15 @@ def _only_tells(judge: Judge, health: HealthAnswer) -> None:
     judge.requires(
         not health.changed,
         f"between two GETs of {health.function}/health entries were processed: {health.changed}",
-        expected="two answers between which nothing was done",
-        why=f"{why}; unless the schedule ran at that very moment, which another run of the checks would show",
+        expected="no entry processed between the two",
+        why=f"{why}; if a scheduled pass ran between the two, another run of the checks passes",
         advice=advice,
     )
 
 
-def _says_healthy(judge: Judge, health: HealthAnswer, answer: Answer) -> None:
+def _reports_healthy(judge: Judge, health: HealthAnswer, answer: Answer) -> None:
     function = health.function
-    why = "the function is not up, or cannot do its work"
+    why = "the function is not up, or does not work"
     if health.passes or not _function_answered(judge, health, answer):
         return
     judge.requires(
@@ -134,25 +134,25 @@ def _says_healthy(judge: Judge, health: HealthAnswer, answer: Answer) -> None:
     )
     judge.requires(
         health.status == "healthy",
-        f"{function} says that its status is {health.status}" if health.status else f"{function} tells no status",
+        f"{function} reports status {health.status}" if health.status else f"{function} reports no status",
         expected="status: healthy",
         why=why,
-        advice=f"see the logs of {function}, and what it names as down",
+        advice=f"see the logs of {function}, and the dependencies that it names as down",
     )
     judge.requires(
         health.service is not None,
         f"the health answer of {function} names no service",
         expected=f"service: {function}",
-        why="another function in its place would look the same",
-        advice=f"have {function} name itself in its health answer",
+        why="another function at this address would not be noticed",
+        advice=f"return service: {function} in its health answer",
     )
     second = health.second
     if second is not None:
         judge.requires(
             second.answer is not None and second.answer.status == answer.status,
-            f"asked again, {function} answered {second.outcome} instead of {answer.status}",
+            f"a second GET of {function}/health got {second.outcome} instead of {answer.status}",
             expected="the same answer twice",
-            why="it is up only some of the time",
+            why="the function is up only some of the time",
             advice=f"see the logs of {function}",
         )
 
@@ -167,18 +167,18 @@ def _depends_on_nothing_down(judge: Judge, health: HealthAnswer, settings: Setti
             excused,
             f"{health.function} names a dependency as down: {entry}",
             expected="every dependency up",
-            why="what depends on it fails, whatever the status says",
-            advice="mend the dependency; name it in health.may_be_down if the deployment can do without it",
+            why="requests that need it fail, whatever status the function reports",
+            advice="repair the dependency, or name it in health.may_be_down if the deployment works without it",
         )
     for service, state in health.breakers.items():
-        told = f"{health.function}: circuit breaker {service} is {state or 'without a state'}"
+        found = f"{health.function}: circuit breaker {service} is {state or 'without a state'}"
         if not is_closed(state):
-            judge.finds(told)
+            judge.finds(found)
         judge.requires(
             is_closed(state) or not settings.health.open_breakers_fail,
-            told,
+            found,
             expected=CLOSED,
-            why="calls to it are not even tried",
+            why="the function sends it no calls",
             advice=f"see whether {service} is up; the breaker closes by itself when it is",
         )
 
@@ -188,9 +188,9 @@ def _is_fresh(judge: Judge, health: HealthAnswer, settings: Settings) -> None:
     age = health.stale_seconds
     judge.requires(
         age is None or age <= oldest,
-        f"two health answers of {health.function} bring the same timestamp, {age or 0:.0f} s old",
+        f"two health answers of {health.function} have the same timestamp, {age or 0:.0f} s old",
         expected=f"an answer made now, or at most {oldest:g} s ago",
-        why="a cache answers for the function, and goes on saying healthy when it is not",
+        why="a cache answers instead of the function, and still reports healthy when the function is not",
         advice="send `Cache-Control: no-store` with health answers; check the clock of this machine",
     )
 
@@ -200,35 +200,35 @@ def _is_not_ahead(judge: Judge, health: HealthAnswer, settings: Settings) -> Non
     age = health.stale_seconds
     judge.requires(
         age is None or -age <= tolerance,
-        f"two health answers of {health.function} bring the same timestamp, {-(age or 0):.0f} s in the future",
+        f"two health answers of {health.function} have the same timestamp, {-(age or 0):.0f} s in the future",
         expected=f"an answer made now, at most {tolerance:g} s ahead of the clock of this machine",
-        why="such a timestamp would hide for as long that a cache answers for the function",
+        why="until that time, answers from a cache are not noticed",
         advice="take the time from the function's clock when it answers; check the clock of this machine",
     )
 
 
-def _note_retries(judge: Judge, health: HealthAnswer) -> None:
+def _report_retries(judge: Judge, health: HealthAnswer) -> None:
     if health.attempt.retries:
-        judge.finds(f"{health.function} was starting: tried again after {', then '.join(health.attempt.retries)}")
+        judge.finds(f"{health.function} was starting: retried after {', then '.join(health.attempt.retries)}")
 
 
 def certificate_is_good(judge: Judge, evidence: FunctionHealth, settings: Settings) -> None:
-    """Require a TLS certificate that is accepted and good for some time.
+    """Require a TLS certificate that is accepted and does not expire soon.
 
     Raises:
         NotApplicable: the base URL is not https.
         CouldNotLook: no function could be reached.
     """
     days = settings.health.certificate_days
-    judge.expects(f"The endpoints' TLS certificate is accepted, and good for more than {days} days.")
+    judge.expects(f"The endpoints' TLS certificate is accepted, and valid for more than {days} days.")
     if not evidence.secure:
         raise NotApplicable("the base URL is not https, so there is no certificate")
     failures = [health.attempt.failure for health in evidence.functions.values() if health.attempt.failure]
     refused = [failure for failure in failures if "certificate" in failure]
     judge.requires(
         not refused,
-        refused[0] if refused else "",
-        expected="a certificate that a public authority signed for this host, and that has not expired",
+        lambda: refused[0],
+        expected="a certificate that a public authority signed for this host and that has not expired",
         why="Meta delivers nothing to an address whose certificate it does not accept",
         advice="renew the certificate of the custom domain, or check EASYMO_BASE_URL",
     )
@@ -243,5 +243,5 @@ def certificate_is_good(judge: Judge, evidence: FunctionHealth, settings: Settin
         f"the TLS certificate expires in {left:.1f} days, on {evidence.certificate.expires:%Y-%m-%d %H:%M} UTC",
         expected=f"more than {days} days",
         why="on that day Meta stops delivering",
-        advice="see why it has not been renewed by itself (`supabase domains get`)",
+        advice="find out why it was not renewed automatically (`supabase domains get`)",
     )

@@ -1,1 +1,1 @@
-"""Circuit breakers proven both ways."""
+"""Tests of check 11: faulty and healthy circuit breakers."""

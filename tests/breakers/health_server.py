@@ -1,4 +1,4 @@
-"""A health endpoint that says what a test wants it to say, one answer after the other, on a real socket."""
+"""A health endpoint on a real socket, which gives a test's answers one after the other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class HealthServer(ThreadingHTTPServer):
-    """Gives the answers in turn, the last one for ever."""
+    """Gives the answers in turn, then repeats the last one."""
 
     daemon_threads = True
 
@@ -29,7 +29,7 @@ class HealthServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        """Answer with what is next."""
+        """Give the next answer."""
         server = self.server
         assert isinstance(server, HealthServer)
         with server.lock:
@@ -41,7 +41,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 def breakers(status: int = 200, **states: Any) -> tuple[int, bytes]:

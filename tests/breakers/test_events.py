@@ -1,4 +1,4 @@
-"""Check 11: no circuit breaker is stuck, by its events and by what the health endpoint says."""
+"""Check 11: no circuit breaker is stuck, according to its events and to the health endpoint."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLOSED = breakers(whatsapp_api="CLOSED")
 
 
 def event(state: str, ago: str, service: str = "'whatsapp-api'") -> str:
-    """SQL that records a state, so long ago."""
+    """SQL that records a state at a time in the past."""
     values = f"{service}, '{state}', now() - interval '{ago}'"
     return f"INSERT INTO {TABLE} (service, state, created_at) VALUES ({values});"
 
@@ -41,7 +41,7 @@ FAULTS = {
         event("HALF_OPEN", "10 min"),
         "breaker whatsapp-api is HALF_OPEN and has not been",
     ),
-    "tried again and again, never closed": (CYCLES, "has not been closed since"),
+    "half open 20 times, never closed": (CYCLES, "has not been closed since"),
     "another breaker": (
         event("OPEN", "6 min", "'openai'"),
         "breaker openai is OPEN and has not been closed since",
@@ -50,7 +50,7 @@ FAULTS = {
         event("CLOSED", "10 min") + event("OPEN", "10 min"),
         "breaker whatsapp-api is OPEN",
     ),
-    "a state that nobody knows": (
+    "an unknown state": (
         UNCHECKED + event("TRIPPED", "1 min"),
         "the latest event of breaker whatsapp-api has the state TRIPPED",
     ),
@@ -58,13 +58,13 @@ FAULTS = {
         event("OPEN", "10 min") + event("CLOSED", "-1 day"),
         "1 row of circuit_breaker_events dated in the future",
     ),
-    "closed at no time": (
+    "closed without a time": (
         f"ALTER TABLE {TABLE} ALTER created_at DROP NOT NULL;"
         + event("OPEN", "10 min")
         + f"INSERT INTO {TABLE} (service, state, created_at) VALUES ('whatsapp-api', 'CLOSED', NULL)",
         "1 row of circuit_breaker_events without a time",
     ),
-    "closed before time began": (
+    "closed at minus infinity": (
         event("OPEN", "10 min") + f"INSERT INTO {TABLE} (service, state, created_at) "
         "VALUES ('whatsapp-api', 'CLOSED', '-infinity')",
         "1 row of circuit_breaker_events without a time, or dated long before the deployment",
@@ -92,7 +92,7 @@ FAULTS = {
 
 ODD_BUT_HEALTHY = {
     "was open and closed again": event("OPEN", "20 min") + event("CLOSED", "19 min"),
-    "spelled otherwise": UNCHECKED + event("open", "20 min") + event("closed", "10 min"),
+    "in lower case": UNCHECKED + event("open", "20 min") + event("closed", "10 min"),
     "no event at all": f"TRUNCATE {TABLE}",
     "no table": NO_TABLE,
     "a service without a name": f"ALTER TABLE {TABLE} ALTER service DROP NOT NULL;"
@@ -124,12 +124,12 @@ HIDDEN = {
 
 
 def access(url: str | None, base: Access) -> Access:
-    """The same deployment with another address of the functions."""
+    """Access to the same deployment with another base URL."""
     return replace(base, base_url=url)
 
 
 def test_healthy_deployment_passes_at_once(deployment):
-    """Closed breakers are looked at once, and nothing is said on the terminal."""
+    """Closed breakers are read once, without a progress line."""
     said: list[str] = []
     reading = Reading(Settings(), deployment.access, frozenset({"circuit_breakers"}), lambda _: None)
     reading.progress = said.append
@@ -146,7 +146,7 @@ def test_healthy_deployment_passes_at_once(deployment):
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_fault_of_the_events_is_found(fault, any_deployment, judged, changed):
-    """Events decide by themselves, whatever the health endpoint says of this moment."""
+    """A fault in the events fails, although the health endpoint reports CLOSED."""
     sql, part = FAULTS[fault]
     changed(sql)
     with health_server(CLOSED) as server:
@@ -155,7 +155,7 @@ def test_fault_of_the_events_is_found(fault, any_deployment, judged, changed):
 
 
 def test_contradiction_is_named(any_deployment, judged, changed):
-    """Where the two sources disagree, both are named."""
+    """If the events say OPEN and the health endpoint says CLOSED, the violation names both."""
     changed(event("OPEN", "10 min"))
     with health_server(CLOSED) as server:
         outcome = judged(check_11, access=access(server.url, any_deployment.access))
@@ -163,15 +163,15 @@ def test_contradiction_is_named(any_deployment, judged, changed):
 
 
 @pytest.mark.parametrize("variant", ODD_BUT_HEALTHY)
-def test_odd_but_healthy_is_quiet(variant, judged, changed):
-    """Where the events say nothing, the health endpoint does."""
+def test_odd_but_healthy_events_pass(variant, judged, changed):
+    """Unusual events without an open breaker pass, beside a healthy endpoint."""
     changed(ODD_BUT_HEALTHY[variant])
     assert_outcome(judged(check_11), Status.PASSED)
 
 
 @pytest.mark.parametrize("kind", HIDDEN)
 def test_hidden_events_are_unproven(kind, judged, changed):
-    """Events that exist and are not shown may say OPEN, whatever the health endpoint says of this moment."""
+    """Events that the role may not read could say OPEN; the reason contains the missing grant."""
     sql, reason, grant = HIDDEN[kind]
     changed(sql)
     outcome = judged(check_11)
@@ -185,7 +185,7 @@ def test_hidden_events_are_unproven(kind, judged, changed):
 
 
 def test_locked_events_are_an_error(any_deployment, judged):
-    """A table that is there and cannot be read in time was not looked at."""
+    """A table that another session locks cannot be read within the lock timeout."""
     with session(any_deployment.owner_url) as connection:
         connection.execute(f"BEGIN; LOCK TABLE {TABLE} IN ACCESS EXCLUSIVE MODE")
         outcome = judged(check_11, Settings(limits=replace(Limits(), lock_timeout_seconds=0.2)))
@@ -193,15 +193,15 @@ def test_locked_events_are_an_error(any_deployment, judged):
 
 
 def test_recorded_breaker_is_waited_for(any_deployment, judged, changed):
-    """An event that says OPEN is given the rest of its five minutes; then it is stuck."""
+    """A breaker with a new OPEN event is stuck if it does not close within the allowed time."""
     changed(event("OPEN", "0 s"))
     settings = Settings(windows=Windows(breaker_open_seconds=1.0, breaker_poll_seconds=0.2))
     outcome = judged(check_11, settings, access(None, any_deployment.access))
     assert_outcome(outcome, Status.FAILED, "breaker whatsapp-api is OPEN and has not been closed since")
 
 
-def test_recorded_breaker_that_closes_meanwhile_passes(any_deployment, changed):
-    """The events are read again while a breaker may still close; the wait is told on the terminal."""
+def test_recorded_breaker_that_closes_passes(any_deployment, changed):
+    """The events are read again until the breaker closes; each wait writes a progress line."""
     changed(event("OPEN", "0 s"))
     said: list[str] = []
     settings = Settings(windows=Windows(breaker_open_seconds=30.0, breaker_poll_seconds=0.1))
@@ -223,7 +223,7 @@ def test_recorded_breaker_that_closes_meanwhile_passes(any_deployment, changed):
 
 
 def test_flapping_is_reported(judged, changed):
-    """A breaker that opens eleven times in an hour is named, though it is closed now."""
+    """A closed breaker that opened twelve times within an hour is reported, and passes."""
     changed("".join(event("OPEN", f"{n} min") + event("CLOSED", f"{n} min -20 s") for n in range(60, 4, -5)))
     outcome = judged(check_11)
     assert_outcome(outcome, Status.PASSED)
@@ -231,7 +231,7 @@ def test_flapping_is_reported(judged, changed):
 
 
 def test_many_open_breakers_are_one_sentence(any_deployment, judged, changed):
-    """Nobody reads two hundred sentences; the first ten, and how many more there are, say it."""
+    """A violation names the first ten breakers, and counts the rest."""
     changed(
         f"INSERT INTO {TABLE} (service, state, created_at) "
         "SELECT 'service-' || g, 'OPEN', now() - interval '10 min' - g * interval '1 s' "
@@ -247,8 +247,8 @@ def test_many_open_breakers_are_one_sentence(any_deployment, judged, changed):
     assert len(outcome.reason) < 3000
 
 
-def test_state_reaches_the_redaction_gate_as_it_came(any_deployment, changed):
-    """In other letters a secret would not be known again."""
+def test_state_is_redacted_as_it_came(any_deployment, changed):
+    """A secret in a state is masked, because the state is stored without a change of case."""
     secret = "eyJhbGciOiJIUzI1NiJ9.Zm9vYmFyYmF6"
     changed(UNCHECKED + event(f"Broken {secret}", "1 min"))
     with health_server(breakers(a=f"Broken {secret}")) as server:
@@ -258,7 +258,7 @@ def test_state_reaches_the_redaction_gate_as_it_came(any_deployment, changed):
 
 
 def test_repeated_events_are_no_flapping(judged, changed):
-    """Each failing call may record OPEN anew; that is one opening."""
+    """Repeated OPEN events without a CLOSED event between them count as one opening."""
     changed("".join(event("OPEN", f"{n} min") for n in range(60, 30, -1)) + event("CLOSED", "20 min"))
     outcome = judged(check_11)
     assert_outcome(outcome, Status.PASSED)
@@ -266,21 +266,21 @@ def test_repeated_events_are_no_flapping(judged, changed):
 
 
 def test_empty_table_alone_proves_nothing(any_deployment, judged, changed):
-    """A breaker that nobody names is not a closed one."""
+    """Without events and without a base URL the check is unproven."""
     changed(f"TRUNCATE {TABLE}")
     outcome = judged(check_11, access=access(None, any_deployment.access))
     assert_outcome(outcome, Status.UNPROVEN, "EASYMO_BASE_URL is not set", "no circuit breaker event is recorded")
 
 
 def test_hidden_table_alone_names_its_grant(any_deployment, judged, changed):
-    """What the role may not read would be shown by a grant."""
+    """Without a base URL, a hidden table leaves the check unproven, with the missing grant."""
     changed(HIDDEN["the table"][0])
     outcome = judged(check_11, access=access(None, any_deployment.access))
     assert_outcome(outcome, Status.UNPROVEN, "GRANT SELECT ON public.circuit_breaker_events TO easymo_verifier")
 
 
 def test_unreachable_endpoint_alone_is_an_error(any_deployment, judged, changed):
-    """Where the only source cannot be reached, the suite could not look."""
+    """Without the table, an endpoint that cannot be reached is an error."""
     changed(NO_TABLE)
     with health_server(CLOSED) as server:
         gone = server.url
@@ -291,38 +291,40 @@ def test_unreachable_endpoint_alone_is_an_error(any_deployment, judged, changed)
 
 
 def test_unreachable_endpoint_beside_events_passes(any_deployment, judged):
-    """Events that say CLOSED stand by themselves; that they stand alone is told."""
+    """Closed breakers in the events pass; the finding says why there is no health answer."""
     with health_server(CLOSED) as server:
         gone = server.url
     outcome = judged(check_11, access=access(gone, any_deployment.access))
     assert_outcome(outcome, Status.PASSED)
-    assert "judged by the events alone: the health endpoint of wa-webhook-core could not be asked" in told(outcome)
+    assert "judged by the events alone: the health endpoint of wa-webhook-core could not be asked" in findings(
+        outcome
+    )
 
 
 def test_events_without_a_base_url_pass(any_deployment, judged):
-    """Why the health endpoint was not asked is told."""
+    """The finding says that EASYMO_BASE_URL is not set."""
     outcome = judged(check_11, access=access(None, any_deployment.access))
     assert_outcome(outcome, Status.PASSED)
-    assert "alone: the health endpoint was not asked: EASYMO_BASE_URL is not set" in told(outcome)
+    assert "alone: the health endpoint was not asked: EASYMO_BASE_URL is not set" in findings(outcome)
 
 
 def test_without_a_database_the_health_decides(any_deployment, judged):
-    """With the endpoints alone, what they say counts; that no database was named is told."""
+    """Without EASYMO_DATABASE_URL the health answer decides, and the finding says so."""
     outcome = judged(check_11, access=Access(base_url=any_deployment.access.base_url))
     assert_outcome(outcome, Status.PASSED)
-    assert "judged by the health endpoint alone: the database was not looked at" in told(outcome)
+    assert "judged by the health endpoint alone: the database was not looked at" in findings(outcome)
 
 
-def told(outcome):
-    """What a check found, passing or not."""
+def findings(outcome):
+    """The findings of a check, in lines."""
     return "\n".join(outcome.judge.findings)
 
 
 NOWHERE = DatabaseAddress.parse("postgresql://x:y@127.0.0.1:9/x")
 
 
-def test_unreachable_database_is_an_error_whatever_the_health_says(judged):
-    """A database that was named may hold events that say OPEN."""
+def test_unreachable_database_is_an_error(judged):
+    """A database that was named may have OPEN events, so a closed breaker in the answer is not enough."""
     with health_server(CLOSED) as server:
         settings = replace(QUICK, limits=Limits(connect_timeout_seconds=2))
         outcome = judged(check_11, settings, Access(database=NOWHERE, base_url=server.url))
@@ -330,7 +332,7 @@ def test_unreachable_database_is_an_error_whatever_the_health_says(judged):
 
 
 def test_unreachable_database_and_open_breaker_fail(judged):
-    """What the endpoint says of an open breaker is not lost by a database that cannot be reached."""
+    """An open breaker in the health answer fails, although the database cannot be reached."""
     with health_server(breakers(a="OPEN")) as server:
         access_ = Access(database=NOWHERE, base_url=server.url)
         settings = replace(QUICK, limits=Limits(connect_timeout_seconds=2))
@@ -338,7 +340,7 @@ def test_unreachable_database_and_open_breaker_fail(judged):
 
 
 def test_wrong_table_is_named(any_deployment, judged, changed):
-    """A table without its columns fails by name where nothing else tells."""
+    """A table without its columns fails with its name, without a health answer."""
     changed(f"ALTER TABLE {TABLE} DROP COLUMN state")
     outcome = judged(check_11, access=access(None, any_deployment.access))
     assert_outcome(outcome, Status.FAILED, "public.circuit_breaker_events has no column state")

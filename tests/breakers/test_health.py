@@ -1,4 +1,4 @@
-"""Check 11 by what the health endpoint says of the circuit breakers."""
+"""Check 11 by the circuit breakers in the health endpoint's answers."""
 
 from __future__ import annotations
 
@@ -34,23 +34,26 @@ HEALTH_FAULTS = {
         [breakers(a="OPEN"), breakers(a="HALF_OPEN")],
         "breaker a is HALF_OPEN by the health endpoint (at first OPEN), and did not close within",
     ),
-    "a state that nobody knows": ([breakers(a="Broken")], "the health endpoint gives breaker a the state Broken"),
-    "no state": ([breakers(a={"failures": 3})], "the health endpoint gives breaker a no state"),
-    "null": ([breakers(a=None)], "the health endpoint gives breaker a no state"),
-    "null in an object": ([breakers(a={"state": None})], "the health endpoint gives breaker a no state"),
+    "a state that nobody knows": (
+        [breakers(a="Broken")],
+        "the health endpoint reports the state Broken for breaker a",
+    ),
+    "no state": ([breakers(a={"failures": 3})], "the health endpoint reports no state for breaker a"),
+    "null": ([breakers(a=None)], "the health endpoint reports no state for breaker a"),
+    "null in an object": ([breakers(a={"state": None})], "the health endpoint reports no state for breaker a"),
     "an object without a state": (
         [breakers(a={"state": {"A": 1}})],
-        "the health endpoint gives breaker a no state",
+        "the health endpoint reports no state for breaker a",
     ),
-    "true": ([breakers(a=True)], "the health endpoint gives breaker a the state true"),
-    "a list": ([breakers(a=["OPEN"])], "the health endpoint gives breaker a the state (a list of 1)"),
-    "a long text": ([breakers(a="x" * 999)], "breaker a the state (a text of 999 characters)"),
-    "half a letter": ([(200, b'{"circuitBreakers": {"a": "\\ud800"}}')], "breaker a the state ?"),
+    "true": ([breakers(a=True)], "the health endpoint reports the state true for breaker a"),
+    "a list": ([breakers(a=["OPEN"])], "the health endpoint reports the state (a list of 1) for breaker a"),
+    "a long text": ([breakers(a="x" * 999)], "reports the state (a text of 999 characters) for breaker a"),
+    "half a letter": ([(200, b'{"circuitBreakers": {"a": "\\ud800"}}')], "reports the state ? for breaker a"),
     "the last of many": (
         [breakers(**{f"a{n}": "CLOSED" for n in range(600)}, z="OPEN")],
         "breaker z is OPEN by the health endpoint",
     ),
-    "unwell and open": ([breakers(503, a="OPEN")], "breaker a is OPEN"),
+    "503 and open": ([breakers(503, a="OPEN")], "breaker a is OPEN"),
     "open, then no answer": ([breakers(a="OPEN"), (502, b"<html>bad gateway</html>")], "breaker a is OPEN"),
     "open, then named no longer": ([breakers(a="OPEN"), breakers(b="CLOSED")], "breaker a is OPEN"),
 }
@@ -62,14 +65,14 @@ HEALTHY = {
     "in a list": [breaker_list({"service": "a", "state": "CLOSED"}, {"name": "b", "status": "closed"})],
     "under another key": [(200, b'{"circuitBreakers": {}, "breakers": {"a": "CLOSED"}}')],
     "open, then closed": [breakers(a="OPEN"), breakers(a="HALF_OPEN"), breakers(a="CLOSED")],
-    "half open, a failed look, then closed": [breakers(a="HALF_OPEN"), (502, b""), breakers(a="CLOSED")],
-    "degraded, but closed": [breakers(503, a="CLOSED")],
+    "half open, a failed request, then closed": [breakers(a="HALF_OPEN"), (502, b""), breakers(a="CLOSED")],
+    "503, but closed": [breakers(503, a="CLOSED")],
 }
 
 
 @pytest.mark.parametrize("fault", HEALTH_FAULTS)
 def test_fault_of_the_health_is_found(fault, any_deployment, judged, changed):
-    """A breaker that the health endpoint never calls closed fails, after a wait."""
+    """A breaker that the health endpoint never reports closed fails, after a wait."""
     changed(NO_TABLE)
     answers, part = HEALTH_FAULTS[fault]
     with health_server(*answers) as server:
@@ -80,7 +83,7 @@ def test_fault_of_the_health_is_found(fault, any_deployment, judged, changed):
 
 @pytest.mark.parametrize("variant", HEALTHY)
 def test_breaker_that_closes_passes(variant, any_deployment, judged, changed):
-    """A breaker that is closed, or closes in time, passes; a wait is told."""
+    """A breaker that is closed, or closes in time, passes; a wait is reported."""
     changed(NO_TABLE)
     with health_server(*HEALTHY[variant]) as server:
         outcome = judged(check_11, QUICK, access(server.url, any_deployment.access))
@@ -91,7 +94,7 @@ def test_breaker_that_closes_passes(variant, any_deployment, judged, changed):
     assert any("closed within" in finding for finding in outcome.judge.findings) is waits
 
 
-UNTOLD = {
+NO_BREAKERS = {
     "no breakers in the answer": [(200, json.dumps({"status": "healthy"}).encode())],
     "an empty object of breakers": [breakers()],
     "a list of breakers": [(200, b'{"circuitBreakers": ["a"]}')],
@@ -99,9 +102,9 @@ UNTOLD = {
 }
 
 
-@pytest.mark.parametrize("answers", UNTOLD.values(), ids=list(UNTOLD))
+@pytest.mark.parametrize("answers", NO_BREAKERS.values(), ids=list(NO_BREAKERS))
 def test_no_source_is_unproven(answers, any_deployment, judged, changed):
-    """Where neither source names a breaker, the check says what would prove it."""
+    """If neither source names a breaker, the check is unproven and says what would prove it."""
     changed(NO_TABLE)
     with health_server(*answers) as server:
         outcome = judged(check_11, QUICK, access(server.url, any_deployment.access))
@@ -114,8 +117,8 @@ def test_no_source_is_unproven(answers, any_deployment, judged, changed):
     )
 
 
-def test_function_that_tells_is_a_setting(any_deployment, judged, changed):
-    """Another function may hold the breakers."""
+def test_breaker_function_is_a_setting(any_deployment, judged, changed):
+    """names.breaker_function selects the function that reports the breakers."""
     changed(NO_TABLE)
     settings = replace(QUICK, names=Names(breaker_function="wa-webhook"))
     with health_server(CLOSED) as server:

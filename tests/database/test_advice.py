@@ -20,10 +20,10 @@ from fixtures.outcome import Status
 from fixtures.settings.address import DatabaseAddress
 from fixtures.settings.model import Job, Names, Settings
 from tests.database.conftest import DATABASE_CHECKS, deployed
+from tests.database.test_forgery_trace import trace
 from tests.database.trouble import session
 from tests.outcomes import judge_all, read
 from tests.running import ROOT
-from tests.webhooks.test_trace import trace
 
 PASSWORD = "verifier-of-the-tests-4712"
 IN_ORDER = Settings(names=Names(schema="order"))

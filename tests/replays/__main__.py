@@ -20,8 +20,8 @@ from fixtures.settings.model import Access
 from tests.deployments import Deployment
 from tests.replays.recordings import FOLDER, SELECTION, statuses
 from tests.running import environment, run_suite
+from tests.webhooks.faults import FAULTS as ENDPOINT_FAULTS
 from tests.webhooks.server import SECRET, SERVICE_KEY, TOKEN, Server, honest
-from tests.webhooks.vices import VICES
 
 AWAY = "http://127.0.0.1:9"
 """The discard port, where nothing listens."""
@@ -69,7 +69,7 @@ FAULTS = {
     "database-away": Fault(reach=_without_database),
     "bypass-in-the-query": Fault(),
 }
-"""Recording → its fault; the endpoints of ``bypass-in-the-query`` are those of the tests' server with a vice."""
+"""Recording → its fault; the endpoints of ``bypass-in-the-query`` are those of the tests' server with a fault."""
 
 
 def _record(name: str, deployment: Deployment, server: Server) -> None:
@@ -79,8 +79,8 @@ def _record(name: str, deployment: Deployment, server: Server) -> None:
         deployment.superuser_execute(FAULTS[name].sql)
     access = FAULTS[name].reach(deployment.access)
     if name == "bypass-in-the-query":
-        vice = VICES["believes-the-query"].make()
-        address = server.serve(lambda arrival: vice(arrival) or honest(arrival))
+        fault = ENDPOINT_FAULTS["believes-the-query"].make()
+        address = server.serve(lambda arrival: fault(arrival) or honest(arrival))
         access = replace(
             access,
             base_url=address,

@@ -1,4 +1,4 @@
-"""Fixtures of the endpoints' tests: one server for all behaviours of a process, and reading with judging."""
+"""Fixtures of the endpoints' tests: one server for all behaviours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.webhooks.server import Server
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """A server that behaviours are registered with."""
+    """A running server, on which tests register behaviours."""
     server = Server().start()
     yield server
     server.stop()

@@ -1,4 +1,4 @@
-"""Reading the endpoints of a test server and judging check 4 and the health checks on what was read."""
+"""Reads the endpoints of a test server, and judges check 4 and the health checks on the evidence."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.outcomes import Outcome, judge
 from tests.webhooks.server import SECRET, SERVICE_KEY, TOKEN
 
 PIECES = pieces_from(ENDPOINTS) - {"circuit_breakers"}
-"""The pieces that come from the endpoints alone."""
+"""Pieces that come from the endpoints only."""
 
 QUICK = Limits(http_retry_delay_seconds=0.01, http_request_timeout_seconds=5.0, connect_timeout_seconds=2.0)
 """Limits for servers on this machine."""
 
 SEED = 20251127
-"""Its first examples are of every sort that the vices of generated bodies need, within a budget of 60."""
+"""A seed whose first examples, within a budget of 60, have the kinds of bodies that the faults need."""
 
 FORGERIES = test_immediate.test_forgery_is_refused
 CONTROLS = test_immediate.test_signed_request_is_accepted
@@ -48,13 +48,13 @@ def access_to(base_url: str, **changes: Any) -> Access:
 
 
 def settings_for(*webhooks: str, **limits: Any) -> Settings:
-    """Settings for those webhooks, with quick limits, and with a seed whose examples are drawn only once."""
+    """Settings for these webhooks, with quick limits and a fixed seed, so that examples are drawn once."""
     settings = Settings(limits=replace(QUICK, **limits), probes=Probes(seed=SEED))
     return replace(settings, names=replace(settings.names, webhooks=webhooks)) if webhooks else settings
 
 
 def read(settings: Settings, access: Access, needs: frozenset[str] = PIECES) -> Evidence:
-    """What the endpoints' pieces look like when a check gets them: from the text of the evidence file."""
+    """Read the endpoints; the evidence went through the text of the evidence file, as in a run."""
     pieces, gaps = read_endpoints(settings, access, needs, lambda line: None)
     return decode(to_text(plain(Evidence(settings, datetime.now(UTC), {}, pieces, gaps))))
 

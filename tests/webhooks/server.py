@@ -1,7 +1,7 @@
-"""A server of endpoints for the tests: honest ones, and by path prefix as many dishonest ones as a test asks for.
+"""A server of endpoints for the tests, correct or faulty ones, each under its own path prefix.
 
-Real sockets: an ASGI application on uvicorn in a thread. ``{address}/NAME/functions/v1/{function}`` is answered by
-the behaviour that was registered under NAME; every request that arrives is kept, so that tests can count them.
+An ASGI application on uvicorn in a thread. The behaviour that was registered under NAME answers
+``{address}/NAME/functions/v1/{function}``. All requests that arrive are stored, so that tests can count them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PATH = re.compile(r"/(?P<name>[^/]+)/functions/v1/(?P<function>[^/]+)(?P<rest>/.
 
 @dataclass
 class Response:
-    """What a behaviour answers."""
+    """The answer of a behaviour."""
 
     status: int
     body: bytes = b""
@@ -49,7 +49,7 @@ class Arrival:
     client: tuple[str, int] | None = None
 
     def header(self, name: str) -> str | None:
-        """All values of a header joined as ``Headers.get`` of the fetch standard joins them; None without any."""
+        """All values of a header, joined as by ``Headers.get`` in a function; None without any."""
         values = [value for key, value in self.headers if key == name]
         return ", ".join(values) if values else None
 
@@ -60,7 +60,7 @@ class Arrival:
 
     @property
     def right(self) -> str:
-        """The signature that its body should have."""
+        """The right signature of its body."""
         return sign(self.body)
 
     @property
@@ -94,7 +94,7 @@ UNAUTHORIZED = answer(401, {"error": "Invalid signature"})
 
 
 def honest(arrival: Arrival) -> Response:
-    """What a right deployment answers."""
+    """Answer as a correct deployment does."""
     if arrival.is_health:
         return answer(200, health_of(arrival.function))
     if arrival.is_handshake:
@@ -135,7 +135,7 @@ Behaviour = Callable[[Arrival], Response]
 
 
 class Server:
-    """uvicorn in a thread, on a port of this machine that was free."""
+    """uvicorn in a thread, on a free port of this machine."""
 
     def __init__(self, latency_seconds: float = 0.0) -> None:
         self.latency_seconds = latency_seconds
@@ -144,7 +144,7 @@ class Server:
         self._numbers = 0
         self._under_way: Counter[str] = Counter()
         self.most_at_once = 0
-        """The most requests that were under way at once, of all behaviours."""
+        """Maximum of requests under way at once, over all behaviours."""
         self.most_at_once_by_function: Counter[str] = Counter()
 
     def start(self, **options: Any) -> Server:
@@ -175,14 +175,14 @@ class Server:
         self._thread.join(10)
 
     def serve(self, behaviour: Behaviour) -> str:
-        """Serve a behaviour under a prefix of its own and return the base URL to give to the suite."""
+        """Serve a behaviour under a new prefix, and return its base URL."""
         self._numbers += 1
         name = f"b{self._numbers}"
         self._behaviours[name], self._arrivals[name] = behaviour, []
         return f"http://127.0.0.1:{self.port}/{name}"
 
     def arrivals(self, base_url: str) -> list[Arrival]:
-        """The requests that arrived for a behaviour."""
+        """Return the requests that arrived at a base URL."""
         return self._arrivals[base_url.rpartition("/")[2]]
 
     async def _application(self, scope: dict[str, Any], receive: Any, send: Any) -> None:

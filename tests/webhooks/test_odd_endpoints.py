@@ -1,4 +1,4 @@
-"""Endpoints that are right in an unusual way: no case of check 4 may complain of them."""
+"""Endpoints that are correct in an unusual way: they pass all cases of check 4."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import pytest
 
+from tests.webhooks.http.raw import RawServer, close_each, http_10, in_chunks, with_endless_refusals
 from tests.webhooks.outcomes import PIECES, access_to, not_passed, outcomes, read, settings_for
-from tests.webhooks.raw import RawServer, close_each, http_10, in_chunks, with_endless_refusals
 from tests.webhooks.server import UNAUTHORIZED, Arrival, Response, Server, answer, honest, sign
 
 CHECK_04_PIECES = PIECES - {"function_health"}
@@ -22,14 +22,14 @@ ODD: dict[str, Callable[[], Behaviour]] = {}
 
 
 def odd(change: Callable[[Arrival, Response], Response]) -> Callable[[Arrival, Response], Response]:
-    """Register an endpoint that answers as the honest one does, changed."""
+    """Register an endpoint that changes the answers of the honest one."""
     name = change.__name__.replace("_", "-")
     ODD[name] = lambda: lambda arrival: change(arrival, honest(arrival))
     return change
 
 
 def refusals(response: Response) -> Callable[[Arrival, Response], Response]:
-    """A change that answers forgeries in another way."""
+    """A change that replaces the refusal of forgeries."""
     return lambda arrival, right: response if right is UNAUTHORIZED else right
 
 
@@ -132,7 +132,7 @@ def guards_the_processor_with_the_gateway(arrival: Arrival, right: Response) -> 
 
 
 def trusts_a_cookie() -> Behaviour:
-    """Gives whoever signs rightly a cookie, and lets in whoever brings it; the suite never brings any."""
+    """Sets a cookie with each correctly answered request, and accepts requests with it; the suite sends none."""
 
     def handle(arrival: Arrival) -> Response:
         if arrival.is_delivery and arrival.header("cookie"):
@@ -144,7 +144,7 @@ def trusts_a_cookie() -> Behaviour:
 
 
 def starts_slowly() -> Behaviour:
-    """Answers the first requests to each function as the gateway does while a function is starting."""
+    """Answers the first two requests to each function with the gateway's boot error."""
     seen: dict[str, int] = {}
 
     def handle(arrival: Arrival) -> Response:
@@ -164,18 +164,21 @@ ODD["starts-slowly"] = starts_slowly
 
 @pytest.mark.parametrize("make", ODD.values(), ids=ODD)
 def test_odd_but_right_endpoint_passes(server: Server, make: Callable[[], Behaviour]) -> None:
+    """An endpoint that is correct in an unusual way passes all cases of check 4."""
     evidence = read(settings_for("wa-webhook"), access_to(server.serve(make())), CHECK_04_PIECES)
     assert not_passed(outcomes(evidence)) == {}
 
 
 @pytest.mark.parametrize("style", [http_10, in_chunks, close_each, with_endless_refusals])
-def test_odd_but_right_way_to_speak_http_passes(style: Callable[..., bytes]) -> None:
+def test_odd_but_right_http_passes(style: Callable[..., bytes]) -> None:
+    """HTTP/1.0, chunks, a connection for each answer, and endless refusals pass."""
     with RawServer(style) as address:
         evidence = read(settings_for("wa-webhook"), access_to(address), CHECK_04_PIECES)
     assert not_passed(outcomes(evidence)) == {}
 
 
-def test_other_spellings_are_noted_and_not_judged(server: Server) -> None:
+def test_other_spellings_are_not_judged(server: Server) -> None:
+    """The answers to a right signature in other spellings are reported with the case without a signature."""
     evidence = read(settings_for("wa-webhook"), access_to(server.serve(honest)), CHECK_04_PIECES)
     judged = outcomes(evidence)["wa-webhook-no-signature"].judge
     assert judged is not None
@@ -185,7 +188,8 @@ def test_other_spellings_are_noted_and_not_judged(server: Server) -> None:
     ]
 
 
-def test_every_request_carries_the_suites_mark(server: Server) -> None:
+def test_every_request_has_its_own_id(server: Server) -> None:
+    """Each request has an id of the run in three headers, which says whether it is forged."""
     base_url = server.serve(honest)
     evidence = read(settings_for("wa-webhook"), access_to(base_url), PIECES)
     run = evidence.pieces["webhook_probes"].run_id
@@ -202,7 +206,8 @@ def test_every_request_carries_the_suites_mark(server: Server) -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_payloads_carry_no_messages_and_are_signed_over_their_bytes(server: Server) -> None:
+def test_signed_payloads_have_no_messages(server: Server) -> None:
+    """The three controls have no entries, and are signed over the bytes that arrive."""
     base_url = server.serve(honest)
     read(settings_for("wa-webhook"), access_to(base_url), CHECK_04_PIECES)
     accepted = [one for one in server.arrivals(base_url) if one.is_delivery and one.signature == sign(one.body)]

@@ -1,4 +1,4 @@
-"""The page of check 4 names every case that its users meet, and the data of the trust headers is in order."""
+"""The page of check 4 names each case; the data of the trust headers is well formed."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ CASES = cases(replace(SETTINGS, names=replace(SETTINGS.names, anon_key="a-public
 
 @pytest.mark.parametrize("parameter", ["forgery", "control", "greeting", "bearer"])
 def test_page_names_every_case(parameter: str) -> None:
+    """The page of check 4 contains the name of each case."""
     named = set(re.findall(r"`([a-z0-9-]+)`", PAGE.read_text()))
     assert set(CASES[parameter]) <= named
 
 
-def test_anon_key_is_a_case_only_where_it_is_known() -> None:
+def test_anon_key_is_a_case_only_if_set() -> None:
+    """The case needs names.anon_key."""
     assert "anon-key" in CASES["bearer"]
     assert "anon-key" not in cases(SETTINGS)["bearer"]
 
 
-def test_trust_headers_are_different_lower_case_and_explained() -> None:
+def test_trust_headers_are_well_formed() -> None:
+    """Names are unique and in lower case; each has two different values and a reason."""
     headers = [header for kind in TRUST_HEADERS.values() for header in kind]
     assert len({header.name for header in headers}) == len(headers) > 50
     for header in headers:

@@ -14,20 +14,23 @@ from tests.outcomes import judge, read
 from tests.running import environment, run_suite
 from tests.webhooks.server import Arrival, Response, answer, honest
 
-PENDING = "UPDATE webhook_dlq SET status = 'pending', next_retry_at = {due} WHERE id = (SELECT id FROM webhook_dlq LIMIT 1)"
+PENDING = (
+    "UPDATE webhook_dlq SET status = 'pending', next_retry_at = {due} "
+    "WHERE id = (SELECT id FROM webhook_dlq LIMIT 1)"
+)
 OTHERS_LATER = "UPDATE webhook_dlq SET next_retry_at = now() + interval '1 hour' WHERE status = 'pending'"
 IDLE = Settings()
 CALLS = [closed, step_24]
 
 
 def runs_a_pass(arrival: Arrival) -> Response:
-    """A processor without a guard and without a health route: whatever reaches it runs a pass."""
+    """A processor without a guard and without a health route: each request runs a pass."""
     return answer(200, {"success": True, "processed": 0})
 
 
 @pytest.fixture
 def arrived(server, any_deployment):
-    """Reads and judges both ways of calling the processor; gives outcomes and the calls that arrived."""
+    """Calls the processor by GET and by POST, and judges both; returns the outcomes and the calls that arrived."""
 
     def calling(settings=IDLE, behaviour=honest, **changes):
         address = server.serve(behaviour)
@@ -41,12 +44,12 @@ def arrived(server, any_deployment):
 
 
 def probing(processor):
-    """Settings with that rule for calls of the processor."""
+    """Settings with this rule for calls of the processor."""
     return replace(IDLE, probes=replace(IDLE.probes, processor=processor))
 
 
-def test_idle_queue_lets_the_calls_go(any_deployment, arrived):
-    """Nothing is due for more than a minute, so that a pass would find nothing to do."""
+def test_idle_queue_allows_the_calls(any_deployment, arrived):
+    """If no entry is due within a minute, the processor is called: a pass would have nothing to do."""
     any_deployment.superuser_execute(OTHERS_LATER)
     outcomes, calls = arrived()
     assert [outcome.status for outcome in outcomes] == [Status.PASSED, Status.PASSED]
@@ -54,8 +57,8 @@ def test_idle_queue_lets_the_calls_go(any_deployment, arrived):
 
 
 @pytest.mark.parametrize("due", ["now() - interval '1 hour'", "now() + interval '50 seconds'", "NULL"])
-def test_due_entry_holds_every_call(any_deployment, arrived, due):
-    """An entry without a time may be due at any moment."""
+def test_due_entry_prevents_the_calls(any_deployment, arrived, due):
+    """An entry that is due, or soon due, or has no time prevents each call; both checks are unproven."""
     any_deployment.superuser_execute(f"{OTHERS_LATER}; {PENDING.format(due=due)}")
     outcomes, calls = arrived()
     assert calls == []
@@ -77,8 +80,8 @@ def test_due_entry_holds_every_call(any_deployment, arrived, due):
         ("ALTER TABLE webhook_dlq DROP COLUMN next_retry_at", "has no column next_retry_at"),
     ],
 )
-def test_unseen_queue_holds_every_call(any_deployment, arrived, fault, reason):
-    """No rows seen is not the same as no rows due."""
+def test_unreadable_queue_prevents_the_calls(any_deployment, arrived, fault, reason):
+    """If the queue cannot be read, an entry may be due: the processor is not called."""
     any_deployment.superuser_execute(fault)
     outcomes, calls = arrived()
     assert calls == []
@@ -88,7 +91,7 @@ def test_unseen_queue_holds_every_call(any_deployment, arrived, fault, reason):
 
 
 def test_without_a_database_nothing_is_called(arrived):
-    """The endpoints alone do not show what a call would do."""
+    """Without a database it is not known whether an entry is due."""
     outcomes, calls = arrived(database=None)
     assert calls == []
     assert [outcome.status for outcome in outcomes] == [Status.UNPROVEN, Status.UNPROVEN]
@@ -96,7 +99,7 @@ def test_without_a_database_nothing_is_called(arrived):
 
 
 def test_always_calls_and_never_does_not(any_deployment, arrived):
-    """A person may allow a pass, or forbid every call."""
+    """``always`` calls the processor although an entry is due; ``never`` does not call it."""
     any_deployment.superuser_execute(PENDING.format(due="now()"))
     outcomes, calls = arrived(probing("always"))
     assert [outcome.status for outcome in outcomes] == [Status.PASSED, Status.PASSED]
@@ -108,7 +111,7 @@ def test_always_calls_and_never_does_not(any_deployment, arrived):
 
 
 def test_reported_pass_ends_the_calls(any_deployment, arrived):
-    """The answer to the health request reports a pass, so no second request and no POST follows."""
+    """If the health answer reports a pass, neither a second GET nor a POST is sent."""
     any_deployment.superuser_execute(OTHERS_LATER)
     outcomes, calls = arrived(behaviour=runs_a_pass)
     assert [call.method for call in calls] == ["GET"]

@@ -1,4 +1,4 @@
-"""What got in is narrowed down to what a person can repeat: one header, one small body, one command."""
+"""An accepted forgery is narrowed down to one header or one small body, with a command that repeats it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ import pytest
 from fixtures.settings.model import Probes
 from fixtures.webhooks.model import ForgeryProbe
 from fixtures.webhooks.probe import SEARCH_REQUESTS
+from tests.webhooks.faults import FAULTS, believes
+from tests.webhooks.faults.registry import Handler
 from tests.webhooks.outcomes import FORGERIES, SEED, access_to, outcomes, read, settings_for
 from tests.webhooks.server import SECRET, Arrival, Response, Server, answer, honest
-from tests.webhooks.vices import VICES, believes
-from tests.webhooks.vices.registry import Vicious
 
 NEEDS = frozenset({"webhook_probes"})
 
 
-def probe(server: Server, behaviour: Vicious, kind: str) -> ForgeryProbe:
+def probe(server: Server, behaviour: Handler, kind: str) -> ForgeryProbe:
+    """What a kind of forgery got with a budget of 60 requests."""
     return probe_at(server, behaviour, kind)[0]
 
 
-def probe_at(server: Server, behaviour: Vicious, kind: str, seed: int = SEED) -> tuple[ForgeryProbe, str]:
+def probe_at(server: Server, behaviour: Handler, kind: str, seed: int = SEED) -> tuple[ForgeryProbe, str]:
     """What a kind of forgery got with a budget of 60 requests, and the base URL of the endpoint."""
     base_url = server.serve(lambda arrival: behaviour(arrival) or honest(arrival))
     settings = replace(settings_for("wa-webhook", http_requests_per_endpoint=60), probes=Probes(seed=seed))
@@ -35,7 +36,7 @@ def probe_at(server: Server, behaviour: Vicious, kind: str, seed: int = SEED) ->
 
 
 def test_large_body_is_shrunk(server: Server) -> None:
-    """Where bodies of 3000 bytes or more get in, the first one shown is the smallest, and near to that size."""
+    """If bodies from 3000 bytes on are accepted, the first one shown is the smallest, close to 3000 bytes."""
 
     def open_from_3000(arrival: Arrival) -> Response | None:
         return answer(200, {}) if arrival.is_delivery and len(arrival.body) >= 3000 else None
@@ -50,7 +51,7 @@ def test_large_body_is_shrunk(server: Server) -> None:
 
 @pytest.mark.parametrize("seed", range(1, 9))
 def test_every_seed_finds_a_small_forgery(server: Server, seed: int) -> None:
-    """Where deep bodies get in, each seed finds one of few bytes, and sends no more than the search may."""
+    """If deep bodies are accepted, each seed finds one of few bytes within the requests of the search."""
 
     def open_to_deep_ones(arrival: Arrival) -> Response | None:
         return answer(200, {}) if arrival.is_delivery and arrival.body.startswith(b"[" * 20) else None
@@ -75,7 +76,7 @@ def test_seed_repeats_the_whole_search(server: Server) -> None:
 
 @pytest.mark.parametrize("chance", [0.0, 0.05, 0.3, 0.7])
 def test_varying_answers_give_a_forgery(server: Server, chance: float) -> None:
-    """An endpoint that lets in one large body and from then on answers at random: one that got in is shown."""
+    """An endpoint that accepts one large body and then answers at random: the forgery shown was accepted."""
     source, let_in = random.Random(1), list[int]()
 
     def answers_at_random(arrival: Arrival) -> Response | None:
@@ -90,11 +91,13 @@ def test_varying_answers_give_a_forgery(server: Server, chance: float) -> None:
     assert found.attempts[0].outcome == "200"
     size = int(re.findall(r"(\d+) bytes\)", found.attempts[0].what)[0])
     assert size in let_in
-    assert size < min(let_in) + 40, "the smallest, but for the request's id that is not in every body"
+    assert size < min(let_in) + 40, "the smallest, except for the request's id, which not every body has"
     assert len(server.arrivals(base_url)) <= 60 + SEARCH_REQUESTS
 
 
 def test_small_forgery_is_shown_whole(server: Server) -> None:
+    """The command contains the whole body if it is short."""
+
     def opens_to_arrays(arrival: Arrival) -> Response | None:
         return answer(200, {}) if arrival.is_delivery and arrival.body.startswith(b"[") else None
 
@@ -107,28 +110,33 @@ def test_small_forgery_is_shown_whole(server: Server) -> None:
 
 
 def test_right_signatures_are_not_shown(server: Server) -> None:
-    found = probe(server, VICES["compares-eight-digits"].make(), "bit-flipped").attempts[0]
+    """A command names a signature that is made from a right one, and does not contain it."""
+    found = probe(server, FAULTS["compares-eight-digits"].make(), "bit-flipped").attempts[0]
     assert "-H 'x-hub-signature-256: <the right signature, its last bit flipped>'" in found.curl
     assert "sha256=" not in found.curl
 
 
 def test_wrong_signatures_are_shown(server: Server) -> None:
-    found = probe(server, VICES["verifies-with-an-empty-secret"].make(), "guessed-secret").attempts[0]
+    """A command contains a signature that is made with a wrong secret."""
+    found = probe(server, FAULTS["verifies-with-an-empty-secret"].make(), "guessed-secret").attempts[0]
     assert re.search("x-hub-signature-256: sha256=[0-9a-f]{64}", found.curl)
 
 
-def test_command_declares_no_body_where_the_request_declared_none(server: Server) -> None:
-    found = probe(server, VICES["lets-in-what-has-no-type"].make(), "base64-signature").attempts[0]
+def test_command_sends_no_content_type(server: Server) -> None:
+    """A request without content-type gets a command that switches off curl's own."""
+    found = probe(server, FAULTS["lets-in-what-has-no-type"].make(), "base64-signature").attempts[0]
     assert " -H content-type: --data-binary " in found.curl
 
 
-def test_signature_header_without_a_value_is_shown_so_that_it_is_sent(server: Server) -> None:
-    found = probe(server, VICES["open-to-a-header-without-a-value"].make(), "blank-signature").attempts[0]
+def test_command_sends_the_blank_header(server: Server) -> None:
+    """curl sends a header without a value only if it ends in a semicolon."""
+    found = probe(server, FAULTS["open-to-a-header-without-a-value"].make(), "blank-signature").attempts[0]
     assert " -H 'x-hub-signature-256;' --data-binary " in found.curl
 
 
 @pytest.mark.parametrize(("header", "value"), [("x-envoy-internal", "1"), ("x-hub-signature-verified", "true")])
 def test_one_header_of_many_is_named(server: Server, header: str, value: str) -> None:
+    """Of all trust headers in a request, the search names the one that is accepted."""
     kind = "internal-headers" if header == "x-envoy-internal" else "debug-headers"
     found = [one for one in probe(server, believes(header, value), kind).attempts if one.outcome == "200"]
     assert [one.what for one in found] == [f"{header}: {value}; no signature"]
@@ -136,6 +144,7 @@ def test_one_header_of_many_is_named(server: Server, header: str, value: str) ->
 
 
 def test_two_headers_of_two_kinds_are_both_named(server: Server) -> None:
+    """Each kind of trust header fails with its own header; another kind passes."""
     one, other = believes("x-debug", "true"), believes("x-forwarded-for", "127.0.0.1")
     base_url = server.serve(lambda arrival: one(arrival) or other(arrival) or honest(arrival))
     judged = outcomes(read(settings_for("wa-webhook"), access_to(base_url), NEEDS), (FORGERIES,))
@@ -144,7 +153,9 @@ def test_two_headers_of_two_kinds_are_both_named(server: Server) -> None:
     assert judged["wa-webhook-retry-headers"].status == "passed"
 
 
-def test_too_many_headers_for_a_server_are_sent_in_parts(server: Server) -> None:
+def test_too_many_headers_are_sent_in_parts(server: Server) -> None:
+    """A server that answers 431 to many headers gets them in parts, and passes if it refuses these."""
+
     def few_headers(arrival: Arrival) -> Response | None:
         return answer(431, {}) if len(arrival.headers) > 30 else None
 
@@ -153,9 +164,10 @@ def test_too_many_headers_for_a_server_are_sent_in_parts(server: Server) -> None
     assert {one.status for one in judged.values()} == {"passed"}
 
 
-def test_answer_that_tells_a_secret_is_masked_in_the_evidence(server: Server) -> None:
+def test_secret_in_an_answer_is_masked(server: Server) -> None:
+    """The evidence contains neither the app secret nor a signature that an answer contained."""
     for name, kind in (("tells-the-secret", "no-json"), ("tells-the-expected-signature", "extended")):
-        found = probe(server, VICES[name].make(), kind).attempts[0]
+        found = probe(server, FAULTS[name].make(), kind).attempts[0]
         assert found.answer is not None
         assert "***" in found.answer.body
         assert SECRET not in found.answer.body

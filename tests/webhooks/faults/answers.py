@@ -1,18 +1,18 @@
-"""Vices of the answer: no refusal, not the function's own, or one that tells too much."""
+"""Faults of answers: no refusal, not the function's own, or with a secret in it."""
 
 from __future__ import annotations
 
+from tests.webhooks.faults.registry import CONTROLS, FORGERIES, OWN_REQUEST, TRUST, all_of, fault
 from tests.webhooks.server import SECRET, UNAUTHORIZED, Arrival, Response, answer, honest
-from tests.webhooks.vices.registry import CONTROLS, FORGERIES, OWN_REQUEST, TRUST, all_of, vice
 
 
-@vice(all_of((*OWN_REQUEST, *CONTROLS), "answered 403"), "wrong-secret-sha1", "generated", *TRUST)
+@fault(all_of((*OWN_REQUEST, *CONTROLS), "answered 403"), "wrong-secret-sha1", "generated", *TRUST)
 def forbids_instead(arrival: Arrival) -> Response | None:
     refused = honest(arrival) is UNAUTHORIZED
     return answer(403, {"error": "Forbidden"}) if refused else None
 
 
-@vice(all_of(CONTROLS, "answered 401 to a rightly signed request"))
+@fault(all_of(CONTROLS, "answered 401 to a correctly signed request"))
 def refuses_everything(arrival: Arrival) -> Response | None:
     return UNAUTHORIZED if arrival.is_delivery else None
 
@@ -20,7 +20,7 @@ def refuses_everything(arrival: Arrival) -> Response | None:
 GATEWAY_WORDS = "the 401 comes from Supabase's gateway"
 
 
-@vice(
+@fault(
     {
         **all_of((*FORGERIES, *CONTROLS), GATEWAY_WORDS),
         "right-token": "Supabase's gateway: UNAUTHORIZED_NO_AUTH_HEADER",
@@ -38,18 +38,18 @@ def gateway_refuses_everything(arrival: Arrival) -> Response | None:
     )
 
 
-@vice(all_of((*FORGERIES, *CONTROLS), f"{GATEWAY_WORDS} (Invalid JWT)"))
+@fault(all_of((*FORGERIES, *CONTROLS), f"{GATEWAY_WORDS} (Invalid JWT)"))
 def older_gateway_refuses_deliveries(arrival: Arrival) -> Response | None:
     return answer(401, {"code": 401, "message": "Invalid JWT"}) if arrival.is_delivery else None
 
 
-@vice(all_of((*OWN_REQUEST, *CONTROLS), "answered 404 (NOT_FOUND)"), "wrong-secret-sha1", "generated", *TRUST)
+@fault(all_of((*OWN_REQUEST, *CONTROLS), "answered 404 (NOT_FOUND)"), "wrong-secret-sha1", "generated", *TRUST)
 def is_not_deployed(arrival: Arrival) -> Response | None:
     missing = {"code": "NOT_FOUND", "message": "Requested function was not found"}
     return answer(404, missing, sb_error_code="NOT_FOUND") if arrival.is_delivery else None
 
 
-@vice({"extended": "gives away the right signature for the body it was sent"})
+@fault({"extended": "contains the right signature for the body it was sent"})
 def tells_the_expected_signature(arrival: Arrival) -> Response | None:
     if (
         not arrival.is_delivery
@@ -60,13 +60,13 @@ def tells_the_expected_signature(arrival: Arrival) -> Response | None:
     return answer(401, {"error": "Invalid signature", "expected": arrival.right})
 
 
-@vice({"extended": "gives away the right signature for the body it was sent"})
+@fault({"extended": "contains the right signature for the body it was sent"})
 def tells_the_expected_signature_in_capitals(arrival: Arrival) -> Response | None:
     told = tells_the_expected_signature(arrival)
     return told and answer(401, {"error": "Invalid signature", "expected": arrival.right.upper()})
 
 
-@vice({"no-json": "gives away the app secret"})
+@fault({"no-json": "contains the app secret"})
 def tells_the_secret(arrival: Arrival) -> Response | None:
     broken = arrival.is_delivery and arrival.body == b"this is not JSON"
     return answer(401, {"error": f"verified with {SECRET}"}) if broken else None

@@ -1,4 +1,4 @@
-"""What does not get through: the suite could not look, says why, and is done within its time."""
+"""Requests without an answer, TLS, proxies and redirects: errors have a reason, and time is limited."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 from fixtures.outcome import Status
+from tests.webhooks.http.raw import RawServer, Style, written
 from tests.webhooks.outcomes import (
     CONTROLS,
     FORGERIES,
@@ -26,13 +27,13 @@ from tests.webhooks.outcomes import (
     read,
     settings_for,
 )
-from tests.webhooks.raw import RawServer, Style, written
 from tests.webhooks.server import Arrival, Response, Server, answer, honest
 
 CHECK_04_PIECES = PIECES - {"function_health"}
 
 
 def broken_json(arrival: Arrival) -> bool:
+    """Whether the request is the forgery with truncated JSON."""
     return (
         arrival.is_delivery and arrival.body.startswith(b'{"object"') and not arrival.body.endswith((b"}", b" "))
     )
@@ -64,24 +65,26 @@ def drips(arrival: Arrival, right: Response) -> bytes | None:
     ("style", "words"),
     [
         (reset, " broke"),
-        (half, "broke off or answered with what is not HTTP"),
+        (half, "broke off the answer, or did not answer in HTTP"),
         (hang, "no complete answer within 1 s"),
         (drips, "no complete answer within 1 s"),
-        (no_http, "broke off or answered with what is not HTTP"),
+        (no_http, "broke off the answer, or did not answer in HTTP"),
     ],
 )
-def test_answer_that_does_not_arrive_is_an_error_of_that_case_only(style: Style, words: str) -> None:
+def test_lost_answer_is_an_error_of_its_case(style: Style, words: str) -> None:
+    """If one answer is cut off, late or not HTTP, its case is an error with the reason; others pass."""
     with RawServer(style, reset=style is reset) as address:
         settings = settings_for("wa-webhook", http_request_timeout_seconds=1.0)
         judged = outcomes(read(settings, access_to(address), CHECK_04_PIECES))
     case = judged["wa-webhook-bad-json"]
     assert case.status is Status.ERROR
     assert words in case.reason
-    assert "wa-webhook: JSON that breaks off, wrong secret: " in case.reason
+    assert "wa-webhook: truncated JSON, wrong secret: " in case.reason
     assert set(not_passed(judged)) <= {"wa-webhook-bad-json", "wa-webhook-generated"}
 
 
-def test_unreachable_host_is_an_error_everywhere_and_asked_three_times_only() -> None:
+def test_unreachable_host_is_an_error_everywhere() -> None:
+    """All cases are errors within 10 s: after the first contact no request is sent."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     begin = time.monotonic()
@@ -92,7 +95,8 @@ def test_unreachable_host_is_an_error_everywhere_and_asked_three_times_only() ->
     assert f"not sent: no connection to 127.0.0.1:{port}" in judged["wa-webhook-truncated"].reason
 
 
-def test_host_name_that_does_not_resolve_is_named() -> None:
+def test_unknown_host_name_is_named() -> None:
+    """The error names the host that does not resolve."""
     judged = outcomes(
         read(settings_for("wa-webhook"), access_to("http://no-such-host.invalid"), frozenset({"handshakes"})),
         (HANDSHAKES,),
@@ -100,7 +104,9 @@ def test_host_name_that_does_not_resolve_is_named() -> None:
     assert "no connection to no-such-host.invalid: " in judged["wa-webhook-right-token"].reason
 
 
-def test_endpoint_that_never_answers_ends_soon_and_holds_up_no_other() -> None:
+def test_silent_endpoint_delays_no_other() -> None:
+    """An endpoint without answers is given up after three requests; the others pass."""
+
     def style(arrival: Arrival, right: Response) -> bytes | None:
         return None if arrival.function == "wa-webhook-core" else written(right)
 
@@ -114,7 +120,9 @@ def test_endpoint_that_never_answers_ends_soon_and_holds_up_no_other() -> None:
     assert "the endpoint answered none of " in judged["wa-webhook-core-extended"].reason
 
 
-def test_time_limit_for_all_requests_is_held(server: Server) -> None:
+def test_total_time_limit_is_kept(server: Server) -> None:
+    """After the total time no request is sent; unsent ones are errors, and nothing fails."""
+
     def slow(arrival: Arrival, right: Response) -> bytes:
         time.sleep(0.15)
         return written(right)
@@ -124,11 +132,13 @@ def test_time_limit_for_all_requests_is_held(server: Server) -> None:
         judged = outcomes(read(settings_for(http_total_seconds=1.0), access_to(address), CHECK_04_PIECES))
     assert time.monotonic() - begin < 3
     late = [one for one in judged.values() if one.status is Status.ERROR]
-    assert any("not sent: the 1 s for all requests were used up" in one.reason for one in late)
+    assert any("not sent: the 1 s for all requests are used up" in one.reason for one in late)
     assert not any(one.status is Status.FAILED for one in judged.values())
 
 
-def test_headers_without_end_do_not_fill_the_memory() -> None:
+def test_oversized_headers_are_an_error() -> None:
+    """Headers of 300 kB are not read to their end."""
+
     def style(arrival: Arrival, right: Response) -> bytes:
         return b"HTTP/1.1 401 No\r\n" + b"x-long: " + b"y" * 300_000 + b"\r\n\r\n"
 
@@ -139,25 +149,27 @@ def test_headers_without_end_do_not_fill_the_memory() -> None:
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """A certificate authority of the tests' own."""
+    """A certificate authority for these tests."""
     return trustme.CA()
 
 
 @pytest.fixture
 def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trust for that authority, given as a user would give it to OpenSSL."""
+    """Trusts the authority by SSL_CERT_FILE, as a user would."""
     file = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(str(file))
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
 
 
 def serving(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    """The server's side of TLS with this certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate.configure_cert(context)
     return context
 
 
 def judge_health(tls: ssl.SSLContext) -> dict[str, tuple[Status, str]]:
+    """Judge the health and the certificate of a server with TLS."""
     from checks import test_deploy
 
     tests = (test_deploy.test_health_endpoint_is_healthy, test_deploy.test_certificate_is_good)
@@ -168,12 +180,14 @@ def judge_health(tls: ssl.SSLContext) -> dict[str, tuple[Status, str]]:
 
 @pytest.mark.usefixtures("trusted")
 def test_good_certificate_passes(authority: trustme.CA) -> None:
+    """A certificate of a trusted authority passes."""
     judged = judge_health(serving(authority.issue_cert("localhost")))
     assert {status for status, _ in judged.values()} == {Status.PASSED}
 
 
 @pytest.mark.usefixtures("trusted")
 def test_certificate_that_expires_soon_fails(authority: trustme.CA) -> None:
+    """A certificate that expires in less than 14 days fails; the functions are healthy."""
     soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=13, hours=12)
     judged = judge_health(serving(authority.issue_cert("localhost", not_after=soon)))
     status, reason = judged.pop("test_certificate_is_good")
@@ -190,9 +204,8 @@ def test_certificate_that_expires_soon_fails(authority: trustme.CA) -> None:
         ("other.example", 90, "Hostname mismatch, certificate is not valid for 'localhost'"),
     ],
 )
-def test_bad_certificate_fails_and_what_it_hides_is_an_error(
-    authority: trustme.CA, host: str, days: int, words: str
-) -> None:
+def test_bad_certificate_fails(authority: trustme.CA, host: str, days: int, words: str) -> None:
+    """A certificate that is expired or of another host fails; the functions behind it are errors."""
     end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
     judged = judge_health(serving(authority.issue_cert(host, not_after=end)))
     status, reason = judged.pop("test_certificate_is_good")
@@ -201,32 +214,32 @@ def test_bad_certificate_fails_and_what_it_hides_is_an_error(
 
 
 def test_certificate_of_an_unknown_authority_fails(authority: trustme.CA) -> None:
+    """The violation has the reason of the TLS library."""
     status, reason = judge_health(serving(authority.issue_cert("localhost")))["test_certificate_is_good"]
     assert status is Status.FAILED
     assert "the TLS certificate of localhost:" in reason
     assert "is not accepted: unable to get local issuer certificate" in reason
 
 
-def test_proxy_of_the_environment_is_not_used_for_this_machine(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_proxy_is_not_used_for_this_machine(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server on this machine is reached with a dead HTTP_PROXY."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.delenv("NO_PROXY", raising=False)
     evidence = read(settings_for("wa-webhook"), access_to(server.serve(honest)), frozenset({"handshakes"}))
     assert {one.status for one in outcomes(evidence, (HANDSHAKES,)).values()} == {Status.PASSED}
 
 
-def test_proxy_that_is_none_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_proxy_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unknown scheme in HTTP_PROXY is an error in one sentence."""
     monkeypatch.setenv("HTTP_PROXY", "gopher://127.0.0.1:9")
     evidence = read(settings_for("wa-webhook"), access_to("http://functions.invalid"), frozenset({"handshakes"}))
     gap = evidence.gaps["handshakes"]
     assert gap.status is Status.ERROR
-    assert gap.reason == (
-        "the proxy that the environment names (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) cannot be used"
-    )
+    assert gap.reason == ("the proxy of the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) cannot be used")
 
 
-def test_redirect_is_not_followed_and_takes_no_credentials_along(server: Server) -> None:
+def test_redirect_is_not_followed(server: Server) -> None:
+    """No request reaches the target of a redirect."""
     elsewhere = server.serve(honest)
 
     def redirecting(arrival: Arrival) -> Response:
@@ -237,6 +250,7 @@ def test_redirect_is_not_followed_and_takes_no_credentials_along(server: Server)
 
 
 def test_without_a_base_url_everything_is_unproven() -> None:
+    """Without EASYMO_BASE_URL each case is unproven and names the variable."""
     judged = outcomes(
         read(settings_for(), replace(access_to(""), base_url=None), CHECK_04_PIECES), (CONTROLS, PROCESSOR)
     )
@@ -244,7 +258,9 @@ def test_without_a_base_url_everything_is_unproven() -> None:
     assert "EASYMO_BASE_URL is not set" in judged["wa-webhook-ascii"].reason
 
 
-def test_gateway_timeout_at_first_is_retried_and_told(server: Server) -> None:
+def test_gateway_timeout_at_first_is_retried(server: Server) -> None:
+    """Two gateway timeouts of the first request are retried, and the attempt lists them."""
+
     def starting() -> Callable[[Arrival], Response]:
         seen: list[int] = []
 

@@ -1,4 +1,4 @@
-"""Deployment steps 2.1 to 2.5 on health endpoints that are healthy, odd, ill, or none at all."""
+"""Deployment steps 2.1 to 2.5 on healthy, unusual, ill and absent health endpoints."""
 
 from __future__ import annotations
 
@@ -31,13 +31,14 @@ Behaviour = Callable[[Arrival], Response | None]
 
 
 def judge(server: Server, behaviour: Behaviour, **health: Any) -> dict[str, Outcome]:
+    """Judge steps 2.1 to 2.5 on a server with this behaviour; elsewhere it answers as the honest one."""
     base_url = server.serve(lambda arrival: behaviour(arrival) or honest(arrival))
     settings = replace(settings_for(http_request_timeout_seconds=2.0), health=Health(**health))
     return outcomes(read(settings, access_to(base_url), frozenset({"function_health"})), (*STEPS, HEALTH))
 
 
 def saying(function: str, **changes: Any) -> Behaviour:
-    """A health endpoint that says other things; None takes a key away."""
+    """A health endpoint with other values in its answer; None removes a key."""
 
     def handle(arrival: Arrival) -> Response | None:
         if not (arrival.is_health and arrival.function == function):
@@ -49,7 +50,7 @@ def saying(function: str, **changes: Any) -> Behaviour:
 
 
 def stale(function: str) -> Behaviour:
-    """A health endpoint whose answer was two hours old when it was first asked for."""
+    """A health endpoint whose timestamp stays two hours before the first GET."""
 
     @cache
     def since() -> str:
@@ -62,10 +63,12 @@ def stale(function: str) -> Behaviour:
 
 
 def answering(function: str, response: Response) -> Behaviour:
+    """A health endpoint that gives this response."""
     return lambda arrival: response if arrival.is_health and arrival.function == function else None
 
 
 def test_healthy_functions_pass(server: Server) -> None:
+    """Three webhooks and the processor that are healthy pass all eight cases."""
     judged = judge(server, lambda arrival: None)
     assert not_passed(judged) == {}
     assert len(judged) == 8
@@ -80,12 +83,12 @@ NOT_FOUND = answer(404, {"code": "NOT_FOUND", "message": "Requested function was
 GATEWAY = answer(401, {"code": 401, "message": "Missing authorization header"})
 
 ILL: Mapping[str, tuple[str, Behaviour, str]] = {
-    "degraded": (CORE, saying(CORE, status="degraded"), "says that its status is degraded"),
-    "unhealthy": (CORE, saying(CORE, status="unhealthy"), "says that its status is unhealthy"),
-    "status in capitals": (CORE, saying(CORE, status="OK"), "says that its status is OK"),
-    "no status": (CORE, saying(CORE, status=None), "tells no status"),
+    "degraded": (CORE, saying(CORE, status="degraded"), "reports status degraded"),
+    "unhealthy": (CORE, saying(CORE, status="unhealthy"), "reports status unhealthy"),
+    "status in capitals": (CORE, saying(CORE, status="OK"), "reports status OK"),
+    "no status": (CORE, saying(CORE, status=None), "reports no status"),
     "no service": (CORE, saying(CORE, service=None), "names no service"),
-    "empty object": (CORE, answering(CORE, answer(200, {})), "tells no status"),
+    "empty object": (CORE, answering(CORE, answer(200, {})), "reports no status"),
     "503 of its own": (
         CORE,
         answering(CORE, answer(503, {"status": "unhealthy", "service": CORE})),
@@ -134,22 +137,23 @@ ILL: Mapping[str, tuple[str, Behaviour, str]] = {
         "checks.database:connections: fail",
     ),
     "list without names": (CORE, saying(CORE, services=[{"ok": False}]), "services.1: ok is false"),
-    "stale in seconds": (CORE, saying(CORE, timestamp=1_700_000_000), "bring the same timestamp, "),
-    "stale in milliseconds": (CORE, saying(CORE, timestamp=1_700_000_000_000), "bring the same timestamp, "),
-    "stale in digits": (CORE, saying(CORE, timestamp="1700000000"), "bring the same timestamp, "),
+    "stale in seconds": (CORE, saying(CORE, timestamp=1_700_000_000), "have the same timestamp, "),
+    "stale in milliseconds": (CORE, saying(CORE, timestamp=1_700_000_000_000), "have the same timestamp, "),
+    "stale in digits": (CORE, saying(CORE, timestamp="1700000000"), "have the same timestamp, "),
     "in the future": (CORE, saying(CORE, timestamp="2130-01-01T00:00:00Z"), " s in the future"),
     "in the future in milliseconds": (CORE, saying(CORE, timestamp=5_000_000_000_000), " s in the future"),
     "stale": (
         CORE,
         stale(CORE),
-        "two health answers of wa-webhook-core bring the same timestamp, 72",
+        "two health answers of wa-webhook-core have the same timestamp, 72",
     ),
 }
-"""What fails step 2.5 only: function, behaviour, and what a person has to read."""
+"""Faults of step 2.5 only: function, behaviour, and words of the message."""
 
 
 @pytest.mark.parametrize(("function", "behaviour", "words"), ILL.values(), ids=ILL)
-def test_ill_function_fails_step_5_only(server: Server, function: str, behaviour: Behaviour, words: str) -> None:
+def test_ill_function_fails_step_2_5_only(server: Server, function: str, behaviour: Behaviour, words: str) -> None:
+    """A function that answers but is ill fails step 2.5; its deployment step passes or is unproven."""
     judged = judge(server, behaviour)
     found = not_passed(judged)
     assert found.pop(function) is Status.FAILED
@@ -158,6 +162,7 @@ def test_ill_function_fails_step_5_only(server: Server, function: str, behaviour
 
 
 def now() -> float:
+    """The time in seconds since 1970."""
     return datetime.now(UTC).timestamp()
 
 
@@ -182,11 +187,12 @@ ODD: Mapping[str, Callable[[], dict[str, Any]]] = {
     "a number beyond all times": lambda: {"timestamp": 10**40},
     "no time at all": lambda: {"timestamp": True},
 }
-"""What a healthy function may say of itself."""
+"""Changes to a health answer that is still healthy."""
 
 
 @pytest.mark.parametrize("changes", ODD.values(), ids=ODD)
 def test_odd_but_healthy_function_passes(server: Server, changes: Callable[[], dict[str, Any]]) -> None:
+    """Unusual values that report no trouble fail nothing."""
     assert not_passed(judge(server, saying(CORE, **changes()))) == {}
 
 
@@ -197,17 +203,18 @@ ABSENT: Mapping[str, tuple[Behaviour, str]] = {
     "gateway's 401": (answering(CORE, GATEWAY), "(Missing authorization header)"),
     "other service": (
         saying(CORE, service="wa-webhook"),
-        "at the address of wa-webhook-core answers service wa-webhook",
+        "the address of wa-webhook-core answered as service wa-webhook",
     ),
-    "resource limit": (answering(CORE, Response(546, b"limit")), "546 with a body of no type"),
-    "empty": (answering(CORE, Response(200)), "200 with a body of no type came from the address"),
+    "resource limit": (answering(CORE, Response(546, b"limit")), "546 with a body without a type"),
+    "empty": (answering(CORE, Response(200)), "200 with a body without a type came from the address"),
     "array": (answering(CORE, answer(200, ["healthy"])), "200 with application/json came from the address"),
 }
-"""What fails the deployment of the function too."""
+"""Faults of the deployment step too."""
 
 
 @pytest.mark.parametrize(("behaviour", "words"), ABSENT.values(), ids=ABSENT)
-def test_absent_function_fails_its_step_and_step_5(server: Server, behaviour: Behaviour, words: str) -> None:
+def test_absent_function_fails_both_steps(server: Server, behaviour: Behaviour, words: str) -> None:
+    """If something else answers, the deployment step and step 2.5 fail with the same words."""
     judged = judge(server, behaviour)
     assert not_passed(judged) == {CORE: Status.FAILED, STEP_OF[CORE]: Status.FAILED}
     assert words in judged[CORE].reason
@@ -215,18 +222,20 @@ def test_absent_function_fails_its_step_and_step_5(server: Server, behaviour: Be
 
 
 def test_health_route_that_runs_a_pass_fails(server: Server) -> None:
+    """A GET of the health route that is answered with the report of a pass fails."""
     judged = judge(server, answering(PROCESSOR, answer(200, {"success": True, "processed": 4})))
     assert judged[PROCESSOR].status is Status.FAILED
     assert "answered with the report of a processing pass (processed: 4)" in judged[PROCESSOR].reason
 
 
-def test_pass_that_reports_nothing_but_success_fails(server: Server) -> None:
+def test_bare_success_is_a_pass_report(server: Server) -> None:
+    """``success`` without ``status`` counts as the report of a pass."""
     judged = judge(server, answering(PROCESSOR, answer(200, {"success": True, "message": "nothing to do"})))
     assert "answered with the report of a processing pass (success: true)" in judged[PROCESSOR].reason
 
 
 def counting(*stats: dict[str, int]) -> Behaviour:
-    """A processor whose answers bring these figures, one after the other."""
+    """A processor whose answers have these figures, one after the other."""
     left = list(stats)
 
     def handle(arrival: Arrival) -> Response | None:
@@ -237,7 +246,8 @@ def counting(*stats: dict[str, int]) -> Behaviour:
     return handle
 
 
-def test_health_route_that_works_behind_a_healthy_answer_fails(server: Server) -> None:
+def test_entries_processed_between_gets_fail(server: Server) -> None:
+    """Entries that go from waiting to done between two healthy answers fail step 2.5."""
     behaviour = counting({"pending": 4, "reprocessed": 10}, {"pending": 0, "reprocessed": 14})
     judged = judge(server, behaviour)
     assert not_passed(judged) == {PROCESSOR: Status.FAILED}
@@ -256,13 +266,13 @@ def test_health_route_that_works_behind_a_healthy_answer_fails(server: Server) -
     ],
     ids=["a message came in", "somebody discarded one", "both grew"],
 )
-def test_figures_that_change_by_themselves_pass(
-    server: Server, stats: tuple[dict[str, int], dict[str, int]]
-) -> None:
+def test_other_changes_of_figures_pass(server: Server, stats: tuple[dict[str, int], dict[str, int]]) -> None:
+    """Figures that change without entries going from waiting to done fail nothing."""
     assert not_passed(judge(server, counting(*stats))) == {}
 
 
-def test_function_that_is_up_every_other_time_fails(server: Server) -> None:
+def test_second_get_must_get_the_same_status(server: Server) -> None:
+    """A function that answers 200 and then 500 fails."""
     seen: list[int] = []
 
     def handle(arrival: Arrival) -> Response | None:
@@ -273,10 +283,11 @@ def test_function_that_is_up_every_other_time_fails(server: Server) -> None:
 
     judged = judge(server, handle)
     assert not_passed(judged) == {CORE: Status.FAILED}
-    assert "asked again, wa-webhook-core answered 500 instead of 200" in judged[CORE].reason
+    assert "a second GET of wa-webhook-core/health got 500 instead of 200" in judged[CORE].reason
 
 
 def starting(failures: int, response: Response) -> Behaviour:
+    """A function whose first health answers, this many of them, are this response."""
     seen: list[int] = []
 
     def handle(arrival: Arrival) -> Response | None:
@@ -288,15 +299,17 @@ def starting(failures: int, response: Response) -> Behaviour:
     return handle
 
 
-def test_cold_start_is_waited_for_and_told(server: Server) -> None:
+def test_cold_start_is_retried_and_reported(server: Server) -> None:
+    """Two boot errors are retried and reported; the third answer is judged."""
     judged = judge(server, starting(2, BOOT_ERROR))
     assert not_passed(judged) == {}
     statement = judged[CORE].judge
     assert statement is not None
-    assert "wa-webhook-core was starting: tried again after 503, then 503" in statement.findings
+    assert "wa-webhook-core was starting: retried after 503, then 503" in statement.findings
 
 
-def test_cold_start_that_does_not_end_fails(server: Server) -> None:
+def test_endless_cold_start_fails(server: Server) -> None:
+    """A third boot error fails: there are two retries."""
     assert not_passed(judge(server, starting(3, BOOT_ERROR)))[CORE] is Status.FAILED
 
 
@@ -305,11 +318,13 @@ def test_cold_start_that_does_not_end_fails(server: Server) -> None:
     [answer(500, {}), answer(503, {"status": "unhealthy", "service": CORE}), HTML],
     ids=["500", "own 503", "html"],
 )
-def test_wrong_answer_is_not_tried_away(server: Server, wrong: Response) -> None:
+def test_wrong_answer_is_not_retried(server: Server, wrong: Response) -> None:
+    """Only the gateway's answers are retried: one wrong answer from the function fails."""
     assert not_passed(judge(server, starting(1, wrong)))[CORE] is Status.FAILED
 
 
-def test_dependency_that_may_be_down_is_excused_and_told(server: Server) -> None:
+def test_excused_dependency_is_reported(server: Server) -> None:
+    """A dependency in health.may_be_down fails nothing and is reported, with or without its group."""
     behaviour = saying(CORE, checks={"database": "connected", "cache": "down"})
     for name in ("cache", "checks.cache"):
         judged = judge(server, behaviour, may_be_down=(name,))
@@ -320,9 +335,8 @@ def test_dependency_that_may_be_down_is_excused_and_told(server: Server) -> None
 
 
 @pytest.mark.parametrize("breakers", [{"meta": "OPEN"}, {"meta": {"state": "half-open"}}])
-def test_open_breaker_is_told_and_fails_where_the_settings_say_so(
-    server: Server, breakers: dict[str, Any]
-) -> None:
+def test_open_breaker_fails_only_if_set(server: Server, breakers: dict[str, Any]) -> None:
+    """An open breaker is reported, and fails only with health.open_breakers_fail."""
     behaviour = saying(CORE, circuitBreakers=breakers)
     told = judge(server, behaviour)
     assert not_passed(told) == {}
@@ -332,14 +346,16 @@ def test_open_breaker_is_told_and_fails_where_the_settings_say_so(
     assert not_passed(judge(server, behaviour, open_breakers_fail=True)) == {CORE: Status.FAILED}
 
 
-def test_fewer_webhooks_than_steps_are_not_applicable(server: Server) -> None:
+def test_missing_webhooks_are_not_applicable(server: Server) -> None:
+    """With one webhook in the settings, two of the deployment steps do not apply."""
     evidence = read(settings_for("wa-webhook"), access_to(server.serve(honest)), frozenset({"function_health"}))
     found = not_passed(outcomes(evidence, STEPS))
     assert set(found.values()) == {Status.NOT_APPLICABLE}
     assert len(found) == 2
 
 
-def test_no_certificate_is_asked_of_plain_http(server: Server) -> None:
+def test_plain_http_needs_no_certificate(server: Server) -> None:
+    """The certificate check does not apply to a base URL without https."""
     evidence = read(settings_for("wa-webhook"), access_to(server.serve(honest)), frozenset({"function_health"}))
     judged = outcomes(evidence, (test_deploy.test_certificate_is_good,))
     assert not_passed(judged) == {"test_certificate_is_good": Status.NOT_APPLICABLE}

@@ -1,4 +1,4 @@
-"""Examples outside of tests: of all sorts, the same for the same seed, and shrunk; no request is sent here."""
+"""Drawing and shrinking examples: all kinds of bodies, repeated by the seed; no request is sent."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from fixtures.webhooks.forgeries.examples import MOST_BYTES, ExampleReader, Shrinking
 from fixtures.webhooks.forgeries.generated import POOL, draw_pool
-from fixtures.webhooks.forgeries.strategies import SORTS, Body, bodies, mutations
+from fixtures.webhooks.forgeries.strategies import BODY_KINDS, Body, bodies, mutations
 from fixtures.webhooks.probe import SEARCH_REQUESTS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 SHOW = """
 import random
@@ -37,11 +37,11 @@ for seed in range(5):
 """
 
 CONSTANTS = "NUMBERS = (7, 11, 1234, 20_001, 54_321)\nWORDS = ('zebra', b'yak', b'\\x00\\x01\\x02')\n"
-"""A module with constants; when Hypothesis draws by itself, it draws those of such modules too."""
+"""A module with constants; Hypothesis's own drawing would draw these too."""
 
 
 def shown(folder: Path, first: str) -> str:
-    """Examples and shrinking steps of five seeds, from a process that runs some code first."""
+    """Examples and shrinking steps of five seeds, from a process that first runs some other code."""
     folder.mkdir()
     (folder / "constants.py").write_text(CONSTANTS)
     paths = f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(folder)!r}]\n"
@@ -50,16 +50,16 @@ def shown(folder: Path, first: str) -> str:
 
 
 def start_of(seed: int, sort: str) -> bytes:
-    """The bytes of a body of this sort."""
-    return next(drawn for example, (drawn, _) in draw_pool(seed).items() if example.body.sort == sort)
+    """The bytes of a body of this kind."""
+    return next(drawn for example, (drawn, _) in draw_pool(seed).items() if example.body.kind == sort)
 
 
-def test_every_seed_gives_all_sorts() -> None:
-    """The pool of each of 100 seeds has at least 48 different examples, with bodies of all eight sorts."""
+def test_every_seed_gives_all_body_kinds() -> None:
+    """The pool of each of 100 seeds has at least 48 different examples, with bodies of all eight kinds."""
     for seed in range(100):
         pool = draw_pool(seed)
         assert len(pool) >= POOL == 48, seed
-        assert {one.body.sort for one in pool} == set(SORTS), seed
+        assert {one.body.kind for one in pool} == set(BODY_KINDS), seed
 
 
 def test_seed_repeats_examples_in_other_processes(tmp_path: Path) -> None:
@@ -76,25 +76,25 @@ def test_seed_repeats_examples_in_other_processes(tmp_path: Path) -> None:
     ]
 
 
-def test_pool_repeats_what_its_bytes_stand_for() -> None:
-    """Each example of a pool is read again from the bytes that it is kept with."""
+def test_pool_can_be_read_from_its_bytes() -> None:
+    """Each example of a pool is read again from the bytes that are stored with it."""
     body_reader, mutation_reader = ExampleReader(bodies()), ExampleReader(mutations())
     for example, (body, mutation) in draw_pool(1).items():
         assert body_reader.read(body) == (example.body, body)
         assert mutation_reader.read(mutation) == (example.mutation, mutation)
 
 
-def test_short_bytes_are_an_example_too() -> None:
-    """Where the bytes end, zeros are read: bytes cut off anywhere stand for an example, none for the simplest."""
+def test_short_bytes_give_an_example() -> None:
+    """Zeros are read after the end of the bytes: bytes cut off anywhere give an example."""
     reader = ExampleReader(bodies())
     assert reader.read(b"") == reader.read(bytes(MOST_BYTES))
-    for sort in SORTS:
+    for sort in BODY_KINDS:
         drawn = start_of(1, sort)
         assert all(reader.read(drawn[:length]) is not None for length in range(len(drawn)))
 
 
 def test_example_of_too_many_bytes_is_not_drawn() -> None:
-    """An example that needs more bytes than there are gives None, and the next one is drawn instead."""
+    """An example that needs too many bytes gives None when read, and is skipped when drawn."""
     reader = ExampleReader(
         st.integers(0, 1).flatmap(lambda long: st.lists(st.booleans(), min_size=MOST_BYTES * long))
     )
@@ -104,7 +104,7 @@ def test_example_of_too_many_bytes_is_not_drawn() -> None:
 
 
 class Oracle:
-    """Answers whether something holds for a body, and remembers the bodies it was asked about."""
+    """Says whether something holds for a body, and stores the bodies that it was called with."""
 
     def __init__(self, holds: Callable[[Body], bool]) -> None:
         self._holds = holds
@@ -119,7 +119,7 @@ class Oracle:
         return holds
 
     def smallest(self, start: bytes) -> Body:
-        """What the search finds from there."""
+        """The result of a search that starts with these bytes."""
         shrinking = Shrinking(ExampleReader(bodies()), lambda body: len(body.content), self, start)
         shrinking.run()
         found = shrinking.reader.read(shrinking.smallest)
@@ -129,10 +129,10 @@ class Oracle:
 
 @pytest.mark.parametrize(("sort", "least", "most"), [("long", 3000, 3100), ("deep", 200, 202)])
 def test_smallest_is_found_within_the_budget(sort: str, least: int, most: int) -> None:
-    """A body of at least so many bytes is shrunk nearly to these, in no more questions than there are requests."""
+    """The search shrinks a body close to the accepted minimum, with no more requests than it has."""
 
     def holds(body: Body) -> bool:
-        return body.sort == sort and len(body.content) >= least
+        return body.kind == sort and len(body.content) >= least
 
     starts = [drawn for seed in range(8) for one, (drawn, _) in draw_pool(seed).items() if holds(one.body)]
     assert len(starts) > 20
@@ -144,7 +144,7 @@ def test_smallest_is_found_within_the_budget(sort: str, least: int, most: int) -
 
 @pytest.mark.parametrize("chance", [0.0, 0.1, 0.5, 1.0])
 def test_varying_answers_do_not_harm_shrinking(chance: float) -> None:
-    """Whatever is answered, the search ends, and with the last body that held, or else with the first."""
+    """With random answers the search ends, with the last body that held, or else with the first one."""
     for seed in range(4):
         for example, (start, _) in list(draw_pool(seed).items())[:8]:
             source = random.Random(seed)

@@ -1,15 +1,15 @@
-"""Vices about headers and parameters that are believed."""
+"""Faults with trust headers: a header or parameter opens the endpoint."""
 
 from __future__ import annotations
 
 from functools import partial
 
+from tests.webhooks.faults.registry import CRASH, FAULTS, OK, TRUST, Fault, Handler, all_of, fault
 from tests.webhooks.server import Arrival, Response, answer
-from tests.webhooks.vices.registry import CRASH, OK, TRUST, VICES, Vice, Vicious, all_of, vice
 
 
-def believes(name: str, value: str, status: int = 200) -> Vicious:
-    """A handler that lets in whoever sends this header with this value."""
+def believes(name: str, value: str, status: int = 200) -> Handler:
+    """A handler that accepts a request with this header and value."""
 
     def handle(arrival: Arrival) -> Response | None:
         given = arrival.header(name)
@@ -31,47 +31,47 @@ for kind, pairs in BELIEVED.items():
     for header, value in pairs:
         told = f"answered 200 to a forged request ({header}: {value}; no signature)"
         name = f"believes-{header}-{value}"
-        VICES[name] = Vice(name, partial(believes, header, value), {kind: told})
+        FAULTS[name] = Fault(name, partial(believes, header, value), {kind: told})
 
 
-@vice({"proxy-headers": "answered 500 to a forged request (x-original-url: /health; no signature)"})
+@fault({"proxy-headers": "answered 500 to a forged request (x-original-url: /health; no signature)"})
 def crashes_on_another_url(arrival: Arrival) -> Response | None:
     return believes("x-original-url", "/health", 500)(arrival)
 
 
-@vice({"debug-headers": "answered 200 to a forged request (x-test-mode: true; signed with a wrong secret)"})
+@fault({"debug-headers": "answered 200 to a forged request (x-test-mode: true; signed with a wrong secret)"})
 def believes_only_beside_a_signature(arrival: Arrival) -> Response | None:
     return believes("x-test-mode", "true")(arrival) if arrival.signature is not None else None
 
 
-@vice({"query-parameters": "answered 200 to a forged request (?skip_verification=true; no signature)"})
+@fault({"query-parameters": "answered 200 to a forged request (?skip_verification=true; no signature)"})
 def believes_the_query(arrival: Arrival) -> Response | None:
     return OK if arrival.is_delivery and ("skip_verification", "true") in arrival.query else None
 
 
-@vice({"query-parameters": "answered 500 to a forged request (?debug=1; no signature)"})
+@fault({"query-parameters": "answered 500 to a forged request (?debug=1; no signature)"})
 def crashes_on_a_parameter(arrival: Arrival) -> Response | None:
     return CRASH if arrival.is_delivery and ("debug", "1") in arrival.query else None
 
 
-@vice(all_of(("no-json", "other-algorithm", "base64-signature"), "answered 415 to a forged request ("))
+@fault(all_of(("no-json", "other-algorithm", "base64-signature"), "answered 415 to a forged request ("))
 def looks_at_the_type_first(arrival: Arrival) -> Response | None:
     other = arrival.is_delivery and arrival.header("content-type") != "application/json"
     return answer(415, {"error": "Unsupported Media Type"}) if other else None
 
 
-@vice({"other-algorithm": "wrong secret, declared as a form)"})
+@fault({"other-algorithm": "wrong secret, declared as a form)"})
 def lets_forms_in(arrival: Arrival) -> Response | None:
     form = arrival.header("content-type") == "application/x-www-form-urlencoded"
     return OK if arrival.is_delivery and form else None
 
 
-@vice({"base64-signature": "wrong secret, without a content-type)"})
+@fault({"base64-signature": "wrong secret, without a content-type)"})
 def lets_in_what_has_no_type(arrival: Arrival) -> Response | None:
     return OK if arrival.is_delivery and arrival.header("content-type") is None else None
 
 
-@vice(all_of(TRUST, "claims of trust together"))
+@fault(all_of(TRUST, "claims of trust together"))
 def believes_two_headers_together(arrival: Arrival) -> Response | None:
     both = arrival.header("x-admin") == "true" and arrival.header("x-internal") == "true"
     return OK if arrival.is_delivery and both else None

@@ -1,4 +1,4 @@
-"""A server that speaks HTTP by hand: old, chunked, cut off, endless, or not HTTP at all."""
+"""A server that writes its answers byte by byte: HTTP/1.0, chunked, cut off, endless, or not HTTP."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from urllib.parse import parse_qsl, urlsplit
 from tests.webhooks.server import PATH, Arrival, Response, honest
 
 Style = Callable[[Arrival, Response], bytes | None]
-"""Makes the bytes of an answer; None answers nothing and keeps the connection open."""
+"""Makes the bytes of an answer; for None the server sends nothing and keeps the connection open."""
 
 CLOSE = b"\r\nconnection: close\r\n"
 
 
 class RawServer:
-    """Answers every connection in a thread of its own; a context manager that gives its address.
+    """Answers each connection in its own thread; a context manager that returns its address.
 
     Args:
-        style: how answers are written; the connection is closed after bytes that say ``connection: close``.
-        tls: the server's side of TLS, where it is to speak it.
+        style: makes the answers; the connection is closed after bytes with ``connection: close``.
+        tls: the server's side of TLS; without it the server speaks plain HTTP.
         reset: whether closing a connection resets it.
     """
 
@@ -89,7 +89,7 @@ def _read(reader: Any) -> Arrival | None:
 
 
 def written(response: Response, *, version: str = "1.1", body: bytes | None = None, more: bytes = b"") -> bytes:
-    """An answer as bytes."""
+    """Return an answer as bytes."""
     body = response.body if body is None else body
     headers = "".join(f"{name}: {value}\r\n" for name, value in response.headers)
     head = f"HTTP/{version} {response.status} Word\r\n{headers}content-length: {len(response.body)}"

@@ -1,4 +1,4 @@
-"""What refused requests leave behind on a real database: rows with their ids, and passes nobody scheduled."""
+"""Check 4 on a real database: rows with ids of refused requests, and passes that the schedule did not start."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ VERIFIER = "easymo_verifier"
 COLUMNS = (Column("id", "uuid", True), Column("wa_message_id", "text", True), Column("payload", "jsonb", False))
 
 Meddle = Callable[[str], str]
-"""Makes the statements that are run between the probes and the database, from the id of the run."""
+"""Makes SQL from the id of the run; it is executed after the probes, before the database is read."""
 
 
 def look(deployment: Deployment, meddle: Meddle, settings: Settings | None = None) -> Evidence:
-    """Read as a run does, and do something to the database after the probes and before it is read."""
+    """Read as a run does, and execute SQL after the probes, before the database is read."""
     needs = needs_of([TRACE, PROCESSED])
     reading = Reading(settings or Settings(), deployment.access, needs, lambda line: None)
     try:
@@ -44,10 +44,12 @@ def look(deployment: Deployment, meddle: Meddle, settings: Settings | None = Non
 
 
 def trace(deployment: Deployment, meddle: Meddle, settings: Settings | None = None) -> Outcome:
+    """Judge the traces of forged requests."""
     return judge(TRACE, look(deployment, meddle, settings))
 
 
 def test_healthy_deployment_keeps_no_trace(deployment: Deployment) -> None:
+    """All tables are searched in their readable columns, and none has a row of a forged request."""
     evidence = look(deployment, lambda run: "")
     assert judge(TRACE, evidence).status is Status.PASSED
     assert judge(PROCESSED, evidence).status is Status.PASSED
@@ -75,16 +77,20 @@ UNNAMED_EVENT = (
 
 @pytest.mark.parametrize("place", LEFT_BEHIND)
 def test_row_with_the_id_of_a_forgery_is_found(any_deployment: Deployment, place: str) -> None:
+    """A row is found in each table, in a column or inside a payload."""
+
     def leave(run: str) -> str:
         return LEFT_BEHIND[place].format(id=f"easymo-verification-forged-{run}-12")
 
     found = trace(any_deployment, leave)
     table = place.partition(" ")[0]
     assert found.status is Status.FAILED
-    assert found.reason == f"1 row of public.{table} carries ids of forged requests"
+    assert found.reason == f"1 row of public.{table} contains ids of forged requests"
 
 
-def test_rows_of_signed_requests_and_of_other_runs_are_no_trace(any_deployment: Deployment) -> None:
+def test_rows_of_other_requests_are_no_trace(any_deployment: Deployment) -> None:
+    """Rows of signed requests pass, and so do those of other runs, which are reported."""
+
     def leave(run: str) -> str:
         other, signed = "easymo-verification-forged-ffffffffffff-1", f"easymo-verification-signed-{run}-1"
         statement = LEFT_BEHIND["webhook_dlq"]
@@ -93,10 +99,12 @@ def test_rows_of_signed_requests_and_of_other_runs_are_no_trace(any_deployment: 
     found = trace(any_deployment, leave)
     assert found.status is Status.PASSED
     assert found.judge is not None
-    assert "1 row of public.webhook_dlq are traces of another run's forged requests" in found.judge.findings
+    assert "ids of other runs' forged requests: 1 row of public.webhook_dlq" in found.judge.findings
 
 
 def test_old_row_is_not_searched(any_deployment: Deployment) -> None:
+    """A row that was created an hour ago is not searched."""
+
     def leave(run: str) -> str:
         return (
             "insert into webhook_dlq (service, request_id, payload, created_at) values "
@@ -106,25 +114,29 @@ def test_old_row_is_not_searched(any_deployment: Deployment) -> None:
     assert trace(any_deployment, leave).status is Status.PASSED
 
 
-def test_row_without_a_message_where_payloads_are_hidden_leaves_it_unproven(any_deployment: Deployment) -> None:
+def test_new_row_with_hidden_payload_is_unproven(any_deployment: Deployment) -> None:
+    """A new row without a message id, whose payload the role may not read, may be a trace."""
     found = trace(any_deployment, lambda run: UNNAMED_EVENT)
     assert found.status is Status.UNPROVEN
     assert found.reason == (
-        f"public.wa_events was not searched in payload, which role {VERIFIER} may not read, and 1 row without a "
-        f"message id came meanwhile (GRANT SELECT (payload) ON public.wa_events TO {VERIFIER})"
+        f"public.wa_events was not searched in payload, which role {VERIFIER} may not read, and 1 new row "
+        f"had no message id (GRANT SELECT (payload) ON public.wa_events TO {VERIFIER})"
     )
 
 
-def test_payload_that_the_role_may_read_is_searched(any_deployment: Deployment) -> None:
+def test_readable_payload_is_searched(any_deployment: Deployment) -> None:
+    """With a grant on the payload, an id inside it is found."""
+
     def leave(run: str) -> str:
         return f"grant select (payload) on wa_events to {VERIFIER}; " + UNNAMED_EVENT.replace(
             "{}", f'{{"verification": "easymo-verification-forged-{run}-3"}}'
         )
 
-    assert trace(any_deployment, leave).reason == "1 row of public.wa_events carries ids of forged requests"
+    assert trace(any_deployment, leave).reason == "1 row of public.wa_events contains ids of forged requests"
 
 
-def test_table_that_is_hidden_is_unproven_with_its_grant(any_deployment: Deployment) -> None:
+def test_hidden_table_is_unproven(any_deployment: Deployment) -> None:
+    """The reason names the table, the role and the missing grant."""
     found = trace(any_deployment, lambda run: f"revoke select on webhook_dlq from {VERIFIER}")
     assert found.status is Status.UNPROVEN
     assert (
@@ -133,13 +145,16 @@ def test_table_that_is_hidden_is_unproven_with_its_grant(any_deployment: Deploym
     assert "GRANT SELECT (created_at) ON public.webhook_dlq TO easymo_verifier" in found.reason
 
 
-def test_table_that_is_missing_fails_by_name(any_deployment: Deployment) -> None:
+def test_missing_table_points_to_check_1(any_deployment: Deployment) -> None:
+    """A table of the contract that does not exist leaves the look for traces unproven."""
     found = trace(any_deployment, lambda run: "alter table wa_events rename to wa_happenings")
-    assert found.status is Status.FAILED
-    assert "table public.wa_events does not exist" in found.reason
+    assert found.status is Status.UNPROVEN
+    assert "table public.wa_events does not exist; check 1 names the cause" in found.reason
 
 
-def test_successor_of_a_table_is_searched_too(any_deployment: Deployment) -> None:
+def test_successor_table_is_searched(any_deployment: Deployment) -> None:
+    """Rows of ``<table>_new`` are searched too."""
+
     def leave(run: str) -> str:
         return (
             "create table wa_events_new (like wa_events including all); "
@@ -149,10 +164,12 @@ def test_successor_of_a_table_is_searched_too(any_deployment: Deployment) -> Non
             .replace("wa_events", "wa_events_new")
         )
 
-    assert "1 row of public.wa_events_new carries" in trace(any_deployment, leave).reason
+    assert "1 row of public.wa_events_new contains" in trace(any_deployment, leave).reason
 
 
 def test_column_with_a_strange_name_is_searched(any_deployment: Deployment) -> None:
+    """A column whose name has quotes and a percent sign is searched."""
+
     def leave(run: str) -> str:
         return (
             'alter table webhook_dlq add column "100% ""raw""" text; '
@@ -161,10 +178,12 @@ def test_column_with_a_strange_name_is_searched(any_deployment: Deployment) -> N
             f"values ('wa-webhook', '{{}}', 'easymo-verification-forged-{run}-5')"
         )
 
-    assert trace(any_deployment, leave).reason == "1 row of public.webhook_dlq carries ids of forged requests"
+    assert trace(any_deployment, leave).reason == "1 row of public.webhook_dlq contains ids of forged requests"
 
 
-def test_large_table_without_index_is_searched_for_rows_without_a_message(any_deployment: Deployment) -> None:
+def test_large_unindexed_table_is_searched_in_part(any_deployment: Deployment) -> None:
+    """Without an index on created_at only rows without a message id are searched, and the finding says so."""
+
     def leave(run: str) -> str:
         return (
             "update pg_class set reltuples = 5000000 where oid = 'public.whatsapp_messages'::regclass; "
@@ -174,12 +193,13 @@ def test_large_table_without_index_is_searched_for_rows_without_a_message(any_de
         )
 
     found = trace(any_deployment, leave)
-    assert found.reason == "1 row of public.whatsapp_messages carries ids of forged requests"
+    assert found.reason == "1 row of public.whatsapp_messages contains ids of forged requests"
     assert found.judge is not None
     assert any("only rows without a message id were searched" in finding for finding in found.judge.findings)
 
 
-def test_large_table_is_searched_by_the_index_of_its_message_ids(any_deployment: Deployment) -> None:
+def test_large_table_is_searched_by_its_index(any_deployment: Deployment) -> None:
+    """The plan of the search uses the index on the message ids."""
     relation = Relation("public", "whatsapp_messages", "r", False, False, 5e6, COLUMNS, {}, ())
     sql = search(relation, ["id", "wa_message_id"], Settings())
     rows = any_deployment.superuser_execute(
@@ -191,16 +211,18 @@ def test_large_table_is_searched_by_the_index_of_its_message_ids(any_deployment:
 
 
 def passes(*rows: str) -> Meddle:
-    """Rows of the processor's log: status, and when it was written."""
+    """SQL for rows of the processor's log: status and time."""
     values = ", ".join(f"('{status}', {at})" for status, _, at in (row.partition(" ") for row in rows))
     return lambda run: f"insert into dlq_processing_log (status, processed_at) values {values}"
 
 
 def processed(deployment: Deployment, meddle: Meddle) -> Outcome:
+    """Judge the passes that ended during the calls."""
     return judge(PROCESSED, look(deployment, meddle))
 
 
-def test_pass_that_the_schedule_did_not_trigger_fails(any_deployment: Deployment) -> None:
+def test_unscheduled_pass_fails(any_deployment: Deployment) -> None:
+    """A pass that ends without a trigger fails, with the answers of the calls."""
     found = processed(any_deployment, passes("completed now()"))
     assert found.status is Status.FAILED
     assert found.reason == (
@@ -218,25 +240,30 @@ def test_pass_that_the_schedule_did_not_trigger_fails(any_deployment: Deployment
     ],
     ids=["scheduled", "earlier", "only triggered"],
 )
-def test_other_passes_are_no_sign_of_it(any_deployment: Deployment, rows: tuple[str, ...]) -> None:
+def test_other_passes_do_not_fail(any_deployment: Deployment, rows: tuple[str, ...]) -> None:
+    """A scheduled pass, an earlier one, and a trigger without a pass fail nothing."""
     assert processed(any_deployment, passes(*rows)).status is Status.PASSED
 
 
-def test_one_schedule_explains_one_pass_only(any_deployment: Deployment) -> None:
+def test_one_trigger_explains_one_pass(any_deployment: Deployment) -> None:
+    """Of two passes after one trigger, the second fails."""
     meddle = passes("triggered now() - interval '1 second'", "completed now()", "completed now()")
     assert processed(any_deployment, meddle).status is Status.FAILED
 
 
-def test_log_that_never_says_what_is_scheduled_leaves_it_unproven(any_deployment: Deployment) -> None:
+def test_log_without_triggers_is_unproven(any_deployment: Deployment) -> None:
+    """If the log has no triggers, a scheduled pass cannot be told from another one."""
+
     def meddle(run: str) -> str:
         return "delete from dlq_processing_log where status = 'triggered'; " + passes("completed now()")(run)
 
     found = processed(any_deployment, meddle)
     assert found.status is Status.UNPROVEN
-    assert "no row that says what the schedule triggers" in found.reason
+    assert "no triggered rows to tell which were scheduled" in found.reason
 
 
-def test_requests_are_recognised_by_their_prefix(any_deployment: Deployment) -> None:
+def test_probes_have_a_run_id_and_a_time(any_deployment: Deployment) -> None:
+    """The run id has 12 characters, and the probes began in the past."""
     evidence = look(any_deployment, lambda run: "")
     run = evidence.pieces["webhook_probes"].run_id
     assert len(run) == 12

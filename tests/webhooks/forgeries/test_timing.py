@@ -1,4 +1,4 @@
-"""The measurement of ``--timing``: it sees a comparison that leaks, and it never judges."""
+"""``--timing`` detects a comparison that leaks, and never judges."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.webhooks.server import Arrival, Behaviour, Response, Server, honest
 
 
 def measured(server: Server, behaviour: Behaviour, *, signed: bool = True) -> tuple[Timing | None, str]:
+    """The timing of an endpoint, and the findings of the case that reports it; with a key, nothing fails."""
     access = access_to(server.serve(behaviour))
     access = access if signed else replace(access, app_secret=None)
     settings = settings_for("wa-webhook")
@@ -29,6 +30,8 @@ def measured(server: Server, behaviour: Behaviour, *, signed: bool = True) -> tu
 
 
 def test_leak_is_measured_and_not_judged(server: Server) -> None:
+    """A comparison that stops at the first wrong digit shows in the median, and fails nothing."""
+
     def leaks(arrival: Arrival) -> Response:
         given, right = arrival.signature or "", arrival.right
         same = next((n for n, (a, b) in enumerate(zip(given, right, strict=False)) if a != b), len(right))
@@ -45,13 +48,15 @@ def test_leak_is_measured_and_not_judged(server: Server) -> None:
     assert told.endswith("not judged")
 
 
-def test_without_the_app_secret_nothing_is_measured(server: Server) -> None:
+def test_timing_needs_the_app_secret(server: Server) -> None:
+    """Without the app secret no right signature can be changed, so nothing is measured or reported."""
     timing, told = measured(server, honest, signed=False)
     assert timing is None
     assert told == ""
 
 
 def test_pairs_without_refusal_are_counted(server: Server) -> None:
+    """Without any difference the summary has zeros, p = 1 and the number of failures."""
     assert summary([], failures=60) == Timing(0, 0.0, (0.0, 0.0), 1.0, 60)
 
 
@@ -65,15 +70,18 @@ def test_pairs_without_refusal_are_counted(server: Server) -> None:
     ],
 )
 def test_sign_test_is_exact(differences: list[float], p_value: float) -> None:
+    """The p-value is that of the binomial distribution, two-sided and at most 1; ties are left out."""
     assert sign_test(differences) == pytest.approx(p_value)
 
 
-def test_interval_holds_the_median_by_ranks() -> None:
+def test_interval_is_by_ranks() -> None:
     # For 60 values the ranks are the 22nd from either end (binomial tables, 95 %).
+    """The 95 % interval of 60 values reaches from the 22nd value to the 22nd from the end."""
     found = summary([float(value) for value in range(1, 61)])
     assert found.median_difference_ms == 30.5
     assert found.interval_ms == (22.0, 39.0)
 
 
 def test_few_values_give_their_whole_range() -> None:
+    """The interval of two values reaches from the smaller to the larger one."""
     assert summary([3.0, 1.0]).interval_ms == (1.0, 3.0)

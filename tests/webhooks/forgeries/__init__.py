@@ -1,0 +1,1 @@
+"""Forgeries: examples, the search for the smallest one that gets in, and timing."""
