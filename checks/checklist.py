@@ -1,4 +1,4 @@
-"""How a test declares which checklist item it proves: number, title, criterion and area, once.
+"""The go-live checklist, and the decorator by which a test declares the item that it proves.
 
 Allure labels and severity, junit properties, the summary, the index of the pages and the verdict are all
 derived from this declaration.
@@ -21,7 +21,7 @@ Test = TypeVar("Test", bound=Callable[..., object])
 
 @dataclass(frozen=True)
 class Item:
-    """One checklist item: its identity in ``verdict.json``, the title that people know, and its weight."""
+    """One checklist item: its id in ``verdict.json``, its title, criterion and area."""
 
     id: str
     """``check-01`` … ``check-19``, ``step-1.2``, ``phase-4.1``, ``rollback-1``, ``partial-1``."""
@@ -32,7 +32,7 @@ class Item:
 
     @property
     def label(self) -> str:
-        """The item as people say it: ``Check 2``, ``Step 1.2``, ``Rollback 1``."""
+        """The item as reports write it: ``Check 2``, ``Step 1.2``, ``Rollback 1``."""
         return label_of(self.id)
 
     @property
@@ -112,14 +112,14 @@ CHECKLIST = {
     "partial-1": "Disable DLQ processing only",
     "partial-2": "Disable partitioning only",
 }
-"""Every item of the go-live checklist in its own words; what no test declares is listed as not looked at."""
+"""Every item of the go-live checklist, in its own words; items without a test are listed as not looked at."""
 
 SHARED = {"step-1.2": "check 1", "step-1.3": "check 2", "step-1.4": "check 14"}
-"""Items without a test of their own whose subject a check looks at."""
+"""Items without a test of their own, with the check that covers them."""
 
 
 def label_of(item: str) -> str:
-    """An item's id as people say it: ``Check 2``, ``Step 1.2``, ``Rollback 1``."""
+    """An item's id as reports write it: ``Check 2``, ``Step 1.2``, ``Rollback 1``."""
     kind, _, number = item.partition("-")
     return f"{kind.capitalize()} {number.lstrip('0')}"
 
@@ -130,7 +130,7 @@ def check(number: int | str, title: str, *, criterion: Criterion, area: Area) ->
     Args:
         number: the number of a check (2), or the full id of another item (``"step-1.2"``).
         title: the item's title in the checklist's words.
-        criterion: ``must``, ``should`` or ``nice``, as the checklist's success criteria have it.
+        criterion: ``must``, ``should`` or ``nice``, from the checklist's success criteria.
         area: an area of the readiness scorecard.
     """
     if criterion not in get_args(Criterion) or area not in get_args(Area):

@@ -1,7 +1,7 @@
-"""What a check says of its evidence: expectations, findings, tables, and in the end one outcome.
+"""The judge of a check: collects expectations, findings, violations and tables, and decides one outcome.
 
-A check fills its judge; when the test function returns, the plugin asks the judge to decide. All violations
-are collected before anything is raised, so that one report names everything that is wrong.
+A check fills its judge; when the test function returns, the plugin calls :meth:`Judge.decide`. All violations are
+collected before one exception is raised, so that the report names all of them.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ Cell = str | int | float | bool | None
 
 @dataclass(frozen=True)
 class Table:
-    """A small table of evidence: column names taken from the first row, every row a mapping."""
+    """A small table for the report; its columns are the keys of the first row."""
 
     title: str
     rows: tuple[Mapping[str, Cell], ...]
     total: int
-    """Rows that there were; larger than ``len(rows)`` where the table was cut."""
+    """Number of rows before the table was cut."""
 
 
 @dataclass
 class Judge:
-    """Collects what a check expects and finds, and decides."""
+    """Collects what a check expects and finds, and decides its outcome."""
 
     expectation: str = ""
     findings: list[str] = field(default_factory=list)
@@ -38,10 +38,10 @@ class Judge:
     tables: list[Table] = field(default_factory=list)
     charts: list[str] = field(default_factory=list)
     asked: int = 0
-    """How many requirements were stated; a check that states none proves nothing."""
+    """Number of requirements that were stated; a check without any proves nothing."""
 
     def expects(self, sentence: str) -> None:
-        """State what must be true, as one sentence for the report."""
+        """State what must be true, in one sentence for the report."""
         self.expectation = sentence
 
     def finds(self, sentence: str) -> None:
@@ -57,18 +57,18 @@ class Judge:
         why: str = "",
         advice: str = "",
     ) -> bool:
-        """Require something of the evidence; where it does not hold, remember the violation.
+        """Require a condition of the evidence; record a violation if it is false.
 
         Args:
-            condition: whether the evidence shows it.
-            found: what a person reads when it does not hold: what was found, in figures and names. A function
-                where the text takes work: it is called only then.
+            condition: whether the evidence meets the requirement.
+            found: what was found, in figures and names. A function where the text takes work: it is called only
+                if the condition is false.
             expected: what was expected instead.
             why: why it matters.
-            advice: what to do next, with its exact command.
+            advice: what to do next, with the exact command.
 
         Returns:
-            ``condition``, so that dependent requirements can be left out.
+            ``condition``, so that a check can skip requirements that depend on it.
         """
         if condition:
             self.holds()
@@ -77,7 +77,7 @@ class Judge:
         return condition
 
     def fails(self, found: str, *, expected: str = "", why: str = "", advice: str = "") -> None:
-        """Remember a violation; the arguments are those of :meth:`requires`."""
+        """Record a violation; the arguments are those of :meth:`requires`."""
         self.asked += 1
         self.violations.append(Violation(_line(found), expected, why, advice))
 
@@ -86,25 +86,25 @@ class Judge:
         self.asked += 1
 
     def cannot_tell(self, reason: str, proof: str = "") -> None:
-        """Say that a part of the check is unproven, and what would prove it; violations outweigh it."""
+        """Record that a part of the check is unproven, and what would prove it; a violation still fails it."""
         self.asked += 1
         self.doubts.append(Unproven(_line(reason), proof))
 
     def shows(self, title: str, rows: Sequence[Mapping[str, Cell]], limit: int = 20) -> None:
-        """Attach evidence as a small table of at most ``limit`` rows; the cut is visible in the report."""
+        """Attach a table of at most ``limit`` rows; the report shows how many there were."""
         self.tables.append(Table(title, tuple(rows[:limit]), len(rows)))
 
     def draws(self, name: str) -> None:
-        """Ask for a chart of ``reports.charts.figures``, which the report draws from the same evidence."""
+        """Request a chart of ``reports.charts.figures``; the report draws it from the same evidence."""
         self.charts.append(name)
 
     def decide(self) -> None:
-        """Turn what was collected into the check's outcome.
+        """Raise the check's outcome, or return if it passed.
 
         Raises:
-            CheckFailed: something required does not hold.
-            Unproven: nothing is violated, but a part could not be judged.
-            RuntimeError: the check required nothing, so it cannot fail and proves nothing.
+            CheckFailed: a requirement is not met.
+            Unproven: no requirement is violated, but a part could not be judged.
+            RuntimeError: the check stated no requirement, so it cannot fail and proves nothing.
         """
         if self.violations:
             raise CheckFailed(*self.violations)
@@ -117,7 +117,7 @@ class Judge:
 
 
 def _line(sentence: str) -> str:
-    """One line, whatever line breaks stand in the names that a deployment gives its things."""
+    """The sentence on one line: names from the deployment may contain line breaks."""
     return " ".join(sentence.splitlines())
 
 
@@ -126,7 +126,7 @@ JUDGE = pytest.StashKey[Judge]()
 
 @pytest.fixture
 def judge(request: pytest.FixtureRequest) -> Judge:
-    """Where a check states what it expects, requires and finds; decides when the test function returns."""
+    """The judge of this check; the plugin calls its ``decide`` when the test function returns."""
     judge = Judge()
     request.node.stash[JUDGE] = judge
     return judge
@@ -134,9 +134,9 @@ def judge(request: pytest.FixtureRequest) -> Judge:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
-    """Let a check's judge decide inside the call phase, so that the outcome is the test's own.
+    """Call the judge's ``decide`` inside the call phase, so that its outcome is the test's outcome.
 
-    A generator in pluggy's sense: yields once, to run the test function.
+    A pluggy wrapper: it yields once, to run the test function.
     """
     result = yield
     if JUDGE in pyfuncitem.stash:

@@ -1,4 +1,4 @@
-"""Deployment steps: what each must have left behind (checklist: steps 1.1 to 4.6)."""
+"""Deployment steps: the functions are deployed and healthy (checklist: steps 2.1 to 2.5)."""
 
 from __future__ import annotations
 
