@@ -1,7 +1,7 @@
-"""What the checks are parametrised with: one case per table, job, endpoint, source or alert, by its name.
+"""Parameters of the checks: one case per table, job, endpoint, log source, dashboard or alert.
 
-Names come from the settings and are strings, so that a report names the culprit, ``-k`` can select it, and
-Allure's history recognises it in the next run.
+The cases are names from the settings: a report shows them, ``-k`` selects them, and Allure's history matches them
+in the next run.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import pytest
 
 from checks.checklist import item_of
-from checks.rules import bloat, performance, vacuum
+from checks.rules import bloat, performance, protection, vacuum
 from fixtures.database.table_statistics import measured_tables
 from fixtures.keys import SETTINGS
 from fixtures.settings.model import Settings
@@ -22,9 +22,10 @@ ALERTS = ("dlq-pending", "dlq-processor-silent", "webhook-error-rate")
 
 
 def cases(settings: Settings) -> dict[str, Sequence[str]]:
-    """The cases of every parameter of the checks, by the parameter's name."""
+    """Return the cases of each parameter of the checks, by the parameter's name."""
     return {
         "dlq_table": settings.names.dlq_tables,
+        "customer_table": protection.customer_tables(settings),
         "cron_job": tuple(job.name for job in settings.jobs),
         "function_log": ("functions",),
         "run_log": ("cron-runs",),
@@ -38,7 +39,7 @@ def cases(settings: Settings) -> dict[str, Sequence[str]]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give each check its cases."""
+    """Parametrise each check with its cases."""
     if item_of(metafunc.function) is None or SETTINGS not in metafunc.config.stash:
         return
     for name, values in cases(metafunc.config.stash[SETTINGS]).items():

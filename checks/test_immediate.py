@@ -9,7 +9,7 @@ from checks.judge import Judge
 from checks.rules import catalogue as catalogue_rules
 from checks.rules import cron as cron_rules
 from checks.rules import dlq_passes as dlq_passes_rules
-from checks.rules import forgeries, handshake, logs
+from checks.rules import forgeries, handshake, logs, protection
 from checks.rules import forgery_trace as forgery_trace_rules
 from checks.rules import success_rate as success_rate_rules
 from fixtures.database.catalogue import Catalogue
@@ -32,7 +32,7 @@ tables_exist = check(1, "DLQ tables exist and accessible", criterion="must", are
 def test_database_is_reached(database_connection: DatabaseConnection, judge: Judge) -> None:
     judge.expects("The deployment's database answers.")
     judge.finds(database_connection.in_words)
-    judge.requires(bool(database_connection.server_version), "the database did not tell its version")
+    judge.requires(bool(database_connection.server_version), "the database reported no version")
 
 
 @tables_exist
@@ -45,7 +45,27 @@ def test_dlq_table_exists_and_is_accessible(
         catalogue_rules.has_its_columns(judge, table)
         catalogue_rules.is_readable(judge, catalogue, table)
         catalogue_rules.serves_the_functions(judge, catalogue, table)
-        catalogue_rules.is_closed_to_the_public(judge, catalogue, table)
+        protection.is_closed_to_the_public(judge, catalogue, table)
+
+
+@tables_exist
+def test_customer_table_is_protected(
+    customer_table: str, catalogue: Catalogue, settings: Settings, judge: Judge
+) -> None:
+    judge.expects(f"Table {customer_table} exists with its columns, and nothing opens it to the public.")
+    schema = settings.names.schema
+    table = catalogue_rules.exists(judge, catalogue, customer_table, schema)
+    for relation in (table, protection.successor_of(catalogue, customer_table, schema)):
+        if relation is not None:
+            catalogue_rules.has_its_columns(judge, relation)
+            if protection.was_read(judge, relation):
+                protection.is_closed_to_the_public(judge, catalogue, relation)
+
+
+@tables_exist
+def test_no_other_table_is_open(catalogue: Catalogue, settings: Settings, judge: Judge) -> None:
+    judge.expects("No other table or view shows customers' data to anon or authenticated.")
+    protection.no_other_table_is_open(judge, catalogue, settings)
 
 
 @check(2, "Cron jobs are active", criterion="must", area="reliability")
@@ -55,11 +75,11 @@ def test_cron_job_is_active(
     expected = settings.job(cron_job)
     judge.expects(f"Job {cron_job} is active on {expected.schedule}, calls {expected.target}, and runs.")
     cron_rules.scheduler_is_alive(judge, cron, catalogue)
-    found = cron_rules.is_scheduled_once(judge, cron, expected, settings)
+    found = cron_rules.is_scheduled_once(judge, cron, expected, catalogue, settings)
     if found is not None:
         job = cron_rules.Scheduled(expected, found, cron, catalogue, settings)
         cron_rules.is_active_and_right(judge, job)
-        cron_rules.calls_its_function(judge, job)
+        job_calls.calls_its_function(judge, job)
         cron_rules.runs_when_due(judge, job)
 
 
@@ -164,14 +184,14 @@ def test_cron_run_did_not_fail(run_log: str, cron: CronSchedule, judge: Judge) -
 @check(7, "Monitoring dashboards showing data", criterion="should", area="observability")
 def test_dashboard_shows_data(dashboard: str) -> None:
     raise Unproven(
-        f"dashboard {dashboard} was not looked at: this version reads no Grafana",
-        "open it in Grafana and see that every panel shows data",
+        f"dashboard {dashboard} was not looked at: this version does not read Grafana",
+        "open it in Grafana and check that every panel shows data",
     )
 
 
 @check(8, "Alerts are triggering correctly", criterion="should", area="observability")
 def test_alert_triggers(alert: str) -> None:
     raise Unproven(
-        f"alert {alert} was not looked at: this version reads no Prometheus, Alertmanager or Grafana",
+        f"alert {alert} was not looked at: this version does not read Prometheus, Alertmanager or Grafana",
         "compare its rule and state with the checklist's threshold by hand",
     )

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import re
-
 from checks.judge import Judge
 from fixtures.database.catalogue import (
     MIGRATE,
     Catalogue,
-    Policy,
     Relation,
     Sight,
     hidden_rows,
     show_rows,
     unusable,
 )
-from fixtures.database.contract import PERSONAL_COLUMNS, PUBLIC_ROLES, SERVICE_ROLE, TABLES
+from fixtures.database.contract import PERSONAL_COLUMNS, SERVICE_ROLE, TABLES
 from fixtures.database.identifiers import quoted
-
-OPEN_TO_ANYBODY = re.compile(
-    r"auth\.role\(\)\s*=\s*'(anon|authenticated)'|auth\.uid\(\)\s+is\s+not\s+null"
-    r"|current_user\s*=[^'<>!]*'(anon|authenticated)'",
-    re.IGNORECASE,
-)
-"""Policy expressions that are true for every row, for each logged-in user or even without a login."""
-ASKS_WHO = re.compile(
-    r"\b(auth\.|current_setting|current_user|session_user|current_role|user\b|jwt|has_\w+_privilege|pg_has_role)"
-    r"|\w\s*\(|\bselect\b",
-    re.IGNORECASE,
-)
-"""Parts of a policy expression by which its result may depend on the user; a function or a query may hide one."""
 
 
 def exists(judge: Judge, catalogue: Catalogue, table: str, schema: str) -> Relation | None:
@@ -41,7 +25,7 @@ def exists(judge: Judge, catalogue: Catalogue, table: str, schema: str) -> Relat
         catalogue.what_is_missing(table, schema),
         expected=f"a table {schema}.{table}",
         why="without it failed webhook messages are lost without a trace",
-        advice=MIGRATE,
+        advice=catalogue.how_to_create(table),
     )
     return relation if there else None
 
@@ -107,57 +91,3 @@ def serves_the_functions(judge: Judge, catalogue: Catalogue, relation: Relation)
         advice=f"ALTER ROLE {SERVICE_ROLE} BYPASSRLS, or "
         f"CREATE POLICY {SERVICE_ROLE} ON {table} TO {SERVICE_ROLE} USING (true)",
     )
-
-
-def is_closed_to_the_public(judge: Judge, catalogue: Catalogue, relation: Relation) -> None:
-    """Require that ``anon`` and ``authenticated`` cannot read it: it holds phone numbers and message texts."""
-    name = f"{relation.schema}.{relation.name}"
-    for role in PUBLIC_ROLES:
-        opening = _what_lets_in(catalogue, relation, role)
-        judge.requires(
-            opening is None,
-            f"role {role} can read {name}: {opening}",
-            expected=f"{role} cannot read {name} (row security on, or no privilege)",
-            why="anybody with the app's public key acts as this role, and the table holds personal data",
-            advice=_how_to_close(catalogue, relation, role),
-        )
-
-
-def _how_to_close(catalogue: Catalogue, relation: Relation, role: str) -> str:
-    facts = catalogue.role_facts(role)
-    if facts is not None and facts.superuser:
-        return f"ALTER ROLE {role} NOSUPERUSER"
-    public = ", ".join(["PUBLIC", *(name for name in PUBLIC_ROLES if catalogue.role_facts(name))])
-    table = relation.sql_name
-    return f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; REVOKE ALL ON {table} FROM {public}"
-
-
-def _what_lets_in(catalogue: Catalogue, relation: Relation, role: str) -> str | None:
-    facts = catalogue.role_facts(role)
-    if facts is None:
-        return None
-    if facts.superuser:
-        return "it is a superuser"
-    if not (relation.privileges[role].usage and relation.privileges[role].select):
-        return None
-    if not relation.row_security:
-        return "it has the privilege, and row security is off"
-    if facts.bypasses_row_security:
-        return "it has the privilege, and it bypasses row security"
-    openings = [policy for policy in relation.policies if _opens(policy, role)]
-    closed = any(policy.hides_all(role) for policy in relation.policies)
-    opening = openings[0] if openings and not closed else None
-    return f'policy "{opening.name}" shows it {_how_much(opening)} ({opening.expression})' if opening else None
-
-
-def _opens(policy: Policy, role: str) -> bool:
-    """Whether the policy shows rows to every user with this role."""
-    condition = policy.condition
-    # A condition in which nothing depends on the user is the same for all of them.
-    everybody = bool(condition) and condition != "false" and not ASKS_WHO.search(condition)
-    known = policy.shows(role) or bool(OPEN_TO_ANYBODY.search(condition))
-    return policy.concerns(role) and policy.permissive and (known or everybody)
-
-
-def _how_much(policy: Policy) -> str:
-    return "rows, for every user" if policy.by_row else "every row"
