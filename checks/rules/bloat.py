@@ -5,7 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 from checks.judge import Cell, Judge
-from fixtures.database.catalogue import MIGRATE, Catalogue
+from checks.rules.absence import is_there
+from fixtures.database.catalogue import Catalogue
 from fixtures.database.table_statistics import (
     NOT_COUNTING,
     SWITCH_ON,
@@ -28,11 +29,7 @@ def tables_of(
         others = statistics.beside(measured_tables(settings))
         judge.finds(f"{counted(len(others), 'other table')} with more dead tuples than a case of its own allows")
         return others
-    schema = settings.names.schema
-    relation = catalogue.relation(case, schema)
-    there = relation is not None and relation.is_table
-    judge.requires(there, catalogue.what_is_missing(case, schema), advice=MIGRATE)
-    return statistics.of(case) if there else ()
+    return statistics.of(case) if is_there(judge, catalogue, case, settings) else ()
 
 
 def tables_are_not_bloated(

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from checks.judge import Cell, Judge
+from checks.rules.absence import is_there
 from checks.rules.partition_commands import MONTHLY
-from fixtures.database.catalogue import MIGRATE, Catalogue
+from fixtures.database.catalogue import Catalogue
 from fixtures.database.identifiers import quoted
 from fixtures.database.table_statistics import TablesStatistics, TableStatistics
 from fixtures.settings.model import Settings
@@ -121,18 +122,15 @@ def table_holds_rows(
     judge: Judge, name: str, statistics: TablesStatistics, catalogue: Catalogue, settings: Settings
 ) -> tuple[TableStatistics, ...]:
     """Require that a hot table exists; return its partitions or itself, and those of ``<table>_new``."""
-    schema = settings.names.schema
-    relation = catalogue.relation(name, schema)
-    if not judge.requires(
-        relation is not None and relation.is_table, catalogue.what_is_missing(name, schema), advice=MIGRATE
-    ):
+    if not is_there(judge, catalogue, name, settings):
         return ()
     tables = statistics.of(name) + statistics.of(f"{name}_new")
     judge.requires(
         bool(tables),
         f"{name} is partitioned and has no partition",
         why="no row can be written",
-        advice=f"SELECT {quoted(schema, MONTHLY)}(), and create the partitions of this and the next months",
+        advice=f"SELECT {quoted(settings.names.schema, MONTHLY)}(), and create the partitions of this and the "
+        "next months",
     )
     return tables
 

@@ -22,15 +22,15 @@ FAULTS = {
     "dropped": (
         "DROP TABLE public.webhook_dlq CASCADE",
         {
-            DLQ: (Status.FAILED, f"{MISSING}: the migration that creates it was not applied here"),
-            RATE: (Status.FAILED, MISSING),
+            DLQ: (Status.FAILED, MISSING),
+            RATE: (Status.UNPROVEN, f"{MISSING}; check 1 names the cause"),
         },
     ),
     "in another schema": (
         "CREATE SCHEMA app; ALTER TABLE public.webhook_dlq SET SCHEMA app",
         {
             DLQ: (Status.FAILED, f"{MISSING}; found app.webhook_dlq instead"),
-            RATE: (Status.FAILED, MISSING),
+            RATE: (Status.UNPROVEN, MISSING),
         },
     ),
     "a view of the same name": (
@@ -38,7 +38,7 @@ FAULTS = {
         "CREATE VIEW public.webhook_dlq AS SELECT * FROM public.dead_letters",
         {
             DLQ: (Status.FAILED, "public.webhook_dlq is a view, not a table"),
-            RATE: (Status.FAILED, "public.webhook_dlq is a view, not a table"),
+            RATE: (Status.UNPROVEN, "public.webhook_dlq is a view, not a table; check 1 names the cause"),
         },
     ),
     "an older table with other columns": (
@@ -46,8 +46,7 @@ FAULTS = {
         {
             DLQ: (
                 Status.FAILED,
-                "public.webhook_dlq has no column retry_count: the migration that creates it was not applied "
-                "here; public.webhook_dlq has no column next_retry_at",
+                "public.webhook_dlq has no column retry_count; public.webhook_dlq has no column next_retry_at",
             )
         },
     ),

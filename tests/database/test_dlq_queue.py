@@ -175,11 +175,6 @@ FAULTS = {
         f"INSERT INTO {LOG} (processed_at, status) VALUES (now() + interval '1 day', 'completed')",
         ("the processor has been silent for 1 h",),
     ),
-    "no DLQ": (f"DROP TABLE {DLQ}", ("table public.webhook_dlq does not exist",)),
-    "no column of retries": (
-        f"ALTER TABLE {DLQ} DROP COLUMN retry_count",
-        ("public.webhook_dlq has no column retry_count",),
-    ),
 }
 
 ODD_BUT_HEALTHY = {

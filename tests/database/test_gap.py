@@ -5,18 +5,17 @@ from __future__ import annotations
 import pytest
 
 from checks.test_immediate import test_dlq_table_exists_and_is_accessible as check_01
-from fixtures.database.catalogue import MIGRATE
-from fixtures.outcome import CheckFailed, Gap, Status, Unproven
+from fixtures.database.catalogue import REPAIR
+from fixtures.outcome import Gap, Status, Unproven
 from tests.outcomes import read
 
 LOG = "public.dlq_processing_log"
-NOT_APPLIED = "the migration that creates it was not applied here"
 NO_RIGHTS = "REVOKE pg_read_all_data FROM easymo_verifier;"
 
 
-def failed(reason):
-    """The gap for something that is missing, or cannot serve."""
-    return Gap(Status.FAILED, reason, MIGRATE)
+def pointed(reason):
+    """The gap for something that is missing, or cannot serve: check 1 fails with this reason."""
+    return Gap(Status.UNPROVEN, f"{reason}; check 1 names the cause", REPAIR)
 
 
 def unproven(reason, advice):
@@ -26,22 +25,22 @@ def unproven(reason, advice):
 
 CASES = {
     "visible": ("SELECT 1", None),
-    "absent": (f"DROP TABLE {LOG}", failed(f"table {LOG} does not exist: {NOT_APPLIED}")),
+    "absent": (f"DROP TABLE {LOG}", pointed(f"table {LOG} does not exist")),
     "in another schema": (
         f"CREATE SCHEMA app; ALTER TABLE {LOG} SET SCHEMA app",
-        failed(f"table {LOG} does not exist; found app.dlq_processing_log instead"),
+        pointed(f"table {LOG} does not exist; found app.dlq_processing_log instead"),
     ),
     "a view": (
         f"ALTER TABLE {LOG} RENAME TO passes; CREATE VIEW {LOG} AS SELECT * FROM public.passes",
-        failed(f"{LOG} is a view, not a table"),
+        pointed(f"{LOG} is a view, not a table"),
     ),
     "a missing column": (
         f"ALTER TABLE {LOG} DROP COLUMN processed_at",
-        failed(f"{LOG} has no column processed_at: {NOT_APPLIED}"),
+        pointed(f"{LOG} has no column processed_at"),
     ),
     "a column of the wrong type": (
         f"ALTER TABLE {LOG} ALTER COLUMN processed_at TYPE timestamp",
-        failed(
+        pointed(
             f"{LOG}.processed_at is of type timestamp without time zone, "
             "which cannot serve as timestamp with time zone"
         ),
@@ -91,7 +90,7 @@ def test_gap_says_what_is_in_the_way(case, catalogue, changed):
     if expected is None:
         found.require(*asked, schema="public")
         return
-    with pytest.raises(CheckFailed if expected.status is Status.FAILED else Unproven) as raised:
+    with pytest.raises(Unproven) as raised:
         found.require(*asked, schema="public")
     assert expected.reason in str(raised.value)
 

@@ -116,15 +116,6 @@ FAULTS = {
         "now() - interval '1 hour' FROM generate_series(1, 300) AS n",
         "; 290 other services 290, ",
     ),
-    "no record of processing": (f"DROP TABLE {DONE}", "table public.processed_webhook_messages does not exist"),
-    "a view in the place of the events": (
-        f"ALTER TABLE {EVENTS} RENAME TO old_events; CREATE VIEW {EVENTS} AS SELECT * FROM public.old_events",
-        "public.wa_events is a view, not a table",
-    ),
-    "times without a zone": (
-        f"ALTER TABLE {DONE} ALTER created_at TYPE timestamp",
-        "created_at is of type timestamp without time zone",
-    ),
 }
 
 ODD_BUT_HEALTHY = {

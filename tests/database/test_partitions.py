@@ -170,7 +170,6 @@ FAULTS = {
         PLAIN + SUCCESSOR + WRITTEN + f"DROP TABLE public.wa_events_new_{NEXT:%Y_%m}",
         f"no partition of wa_events_new for {LABEL}",
     ),
-    "no events at all": (f"DROP TABLE {EVENTS}", "table public.wa_events does not exist"),
 }
 
 ODD_BUT_HEALTHY = {

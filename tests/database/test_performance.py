@@ -367,13 +367,3 @@ def test_server_that_does_not_count_is_unproven(judged, changed):
     changed("ALTER ROLE easymo_verifier SET track_counts = off")
     for table in ("whatsapp_messages", "other-tables"):
         assert_outcome(judged(bloat, measured_table=table), Status.UNPROVEN, "track_counts is off")
-
-
-def test_missing_table_is_named(judged, changed):
-    """A table that is not there is not a table without dead tuples."""
-    changed(f"DROP TABLE {TEXTS}")
-    assert_outcome(
-        judged(bloat, measured_table="whatsapp_messages"),
-        Status.FAILED,
-        "table public.whatsapp_messages does not exist",
-    )

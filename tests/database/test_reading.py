@@ -218,7 +218,7 @@ def test_unreachable_database_is_reported_once(any_deployment):
     evidence = read(access, [checks.test_database_is_reached, checks.test_success_rate])
     assert evidence.gaps["database_connection"].status is Status.ERROR
     assert "the database at 127.0.0.1:9 could not be reached" in evidence.gaps["database_connection"].reason
-    assert evidence.gaps["success_rate"].reason == "the database could not be reached; check-01 says why"
+    assert evidence.gaps["success_rate"].reason == "the database could not be reached; check 1 names the cause"
     assert "hidden99" not in str(evidence.gaps)
 
 

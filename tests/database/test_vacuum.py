@@ -59,11 +59,6 @@ FAULTS = {
         f"INSERT INTO {TEXTS} (direction) SELECT 'inbound' FROM generate_series(1, 9000)",
         "9000 changed rows, past its trigger point of ",
     ),
-    "no such table": (f"DROP TABLE {TEXTS}", "table public.whatsapp_messages does not exist"),
-    "a view in its place": (
-        f"ALTER TABLE {TEXTS} RENAME TO texts; CREATE VIEW {TEXTS} AS SELECT * FROM public.texts",
-        "public.whatsapp_messages is a view, not a table",
-    ),
 }
 
 ODD_BUT_HEALTHY = {
