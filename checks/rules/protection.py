@@ -7,6 +7,7 @@ from checks.rules.policies import COMMANDS, expression_of, is_open, opening, tru
 from fixtures.database.catalogue import KINDS, Catalogue, Partitions, Policy, Relation, View
 from fixtures.database.contract import CUSTOMER_TABLES, PUBLIC_ROLES, REVEALING_COLUMNS, SUCCESSORS
 from fixtures.settings.model import Settings
+from fixtures.settings.naming import actual_names, dlq_tables
 from fixtures.wording import counted, listed
 
 WHY = "anybody with the app's public key acts as this role, and the table holds personal data"
@@ -21,7 +22,7 @@ Protected = Relation | Partitions
 def customer_tables(settings: Settings) -> tuple[str, ...]:
     """Tables with customers' data outside of the dead-letter queue, as cases of check 1."""
     names = dict.fromkeys((*CUSTOMER_TABLES, *settings.names.personal_tables))
-    return tuple(name for name in names if name not in settings.names.dlq_tables)
+    return tuple(name for name in names if name not in dlq_tables(settings))
 
 
 def was_read(judge: Judge, relation: Relation) -> bool:
@@ -52,7 +53,7 @@ def _access(catalogue: Catalogue, relation: Protected, role: str) -> str:
     """What the role can do, and why: ``read {}: row security is off, and …``; empty if it can do nothing."""
     found: dict[str, list[str]] = {}
     for command, words in COMMANDS.items():
-        reason = _what_lets_in(catalogue, relation, role, command)
+        reason = what_lets_in(catalogue, relation, role, command)
         if reason is not None:
             found.setdefault(reason, []).append(words)
     parts = []
@@ -66,7 +67,8 @@ def _enumerated(words: list[str]) -> str:
     return " and ".join([part for part in (", ".join(words[:-1]), words[-1]) if part])
 
 
-def _what_lets_in(catalogue: Catalogue, relation: Protected, role: str, command: str) -> str | None:
+def what_lets_in(catalogue: Catalogue, relation: Protected, role: str, command: str) -> str | None:
+    """Return why the role can do this with any row; None if it cannot, or only with rows of its own account."""
     facts = catalogue.role_facts(role)
     if facts is None:
         return None
@@ -205,8 +207,8 @@ def no_other_table_is_open(judge: Judge, catalogue: Catalogue, settings: Setting
     if catalogue.views is None:
         judge.cannot_tell(NOT_READ.replace("this table", "other tables"), READ_ANEW)
         return
-    known = {*customer_tables(settings), *settings.names.dlq_tables, *settings.names.public_tables}
-    known |= {SUCCESSORS[table] for table in known if table in SUCCESSORS}
+    judged = {*customer_tables(settings), *dlq_tables(settings), *SUCCESSORS.values()}
+    known = actual_names(settings, judged) | {*settings.names.public_tables}
     found = [
         (relation, role, columns)
         for relation in catalogue.relations
@@ -237,7 +239,7 @@ def _who_reads(catalogue: Catalogue, relation: Relation) -> str:
         return ""
     ways: tuple[Protected, ...] = (relation, *(relation.partitions or ()))
     return next(
-        (role for role in PUBLIC_ROLES for way in ways if _what_lets_in(catalogue, way, role, "r") is not None), ""
+        (role for role in PUBLIC_ROLES for way in ways if what_lets_in(catalogue, way, role, "r") is not None), ""
     )
 
 
