@@ -12,5 +12,6 @@ pytest_plugins = [
     "reports.notify.plugin",
     "reports.plugin",
     "reports.listing",
+    "reports.role",
     "fixtures.run",
 ]

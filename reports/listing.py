@@ -91,10 +91,10 @@ def _collect_and_list(config: pytest.Config, session: pytest.Session) -> None:
         raise pytest.UsageError("--checks lists only the folder checks; expected no other path")
     width = min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
     lines = _lines(config, config.stash[SETTINGS], _listed(session.items), width)
-    _write(f"{line}\n" for line in lines)
+    write(f"{line}\n" for line in lines)
 
 
-def _write(lines: Iterable[str]) -> None:
+def write(lines: Iterable[str]) -> None:
     """Write to standard output; a reader that stops early, as in ``pytest --checks | head``, is no error."""
     try:
         sys.stdout.writelines(lines)

@@ -16,6 +16,7 @@ from checks import test_daily, test_immediate
 from checks.rules import dlq_queue, message_fates
 from checks.rules.partitions import month
 from fixtures.database.identifiers import literal, quoted
+from fixtures.database.role_sql import role_sql
 from fixtures.outcome import Status
 from fixtures.settings.address import DatabaseAddress
 from fixtures.settings.model import Job, Names, Settings
@@ -23,7 +24,6 @@ from tests.database.conftest import DATABASE_CHECKS, deployed
 from tests.database.test_forgery_trace import trace
 from tests.database.trouble import session
 from tests.outcomes import judge_all, read
-from tests.running import ROOT
 
 PASSWORD = "verifier-of-the-tests-4712"
 IN_ORDER = Settings(names=Names(schema="order"))
@@ -63,7 +63,7 @@ def mend(look, execute):
 @pytest.fixture
 def access(any_deployment):
     """The deployment through a role ``easymo-verifier``, made by the SQL of the page; a reset drops it."""
-    made = (ROOT / "fixtures/local/verifier_role.sql").read_text().replace("easymo_verifier", '"easymo-verifier"')
+    made = role_sql(Settings(), "easymo-verifier")
     any_deployment.superuser_execute(f"{made}; ALTER ROLE \"easymo-verifier\" PASSWORD '{PASSWORD}'")
     server = any_deployment.access.database.text.reveal().partition("@")[2]
     address = DatabaseAddress.parse(f"postgresql://easymo-verifier:{PASSWORD}@{server}")

@@ -23,6 +23,15 @@ def snippet(name: str, file: str) -> str:
     return found[0] + "\n"
 
 
+def with_snippet(text: str, label: str, content: str) -> str:
+    """Return a page's text with another content in the block of that label."""
+    return BLOCK.sub(lambda found: _block(found, content) if found[3] == label else found[0], text)
+
+
+def _block(found: re.Match[str], content: str) -> str:
+    return f"{found[1]}```{found[2]} {found[3]}\n{content.rstrip()}\n{found[1]}```"
+
+
 def pages() -> list[Path]:
     """Every page, with the README."""
     return [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]

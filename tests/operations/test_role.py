@@ -1,4 +1,4 @@
-"""The least-privilege role of ``docs/operations.md``: its SQL is enough for a ``go``, and for nothing else."""
+"""The role of ``docs/operations.md`` has the privileges that a ``go`` needs, and no more."""
 
 from __future__ import annotations
 
@@ -7,41 +7,157 @@ from dataclasses import replace
 import psycopg
 import pytest
 
+from fixtures.database.role_sql import role_sql
+from fixtures.outcome import Status
 from fixtures.settings.address import DatabaseAddress
+from fixtures.settings.model import Columns, DeadLetters, Names, Settings
+from tests.database.test_reading import OF_DATABASE
 from tests.docs.pages import snippet
-from tests.running import ROOT, environment, run_suite
+from tests.outcomes import judge_all, read
+from tests.running import environment, run_suite
 
-FILE = "fixtures/local/verifier_role.sql"
 TABLES = (
     *("public.webhook_dlq", "public.dlq_processing_log", "public.processed_webhook_messages", "public.wa_events"),
     *("public.whatsapp_messages", "public.circuit_breaker_events", "cron.job", "net._http_response"),
 )
 PASSWORD = "verifier-of-the-tests-4711"
+WITHOUT = "DROP OWNED BY easymo_verifier; DROP ROLE easymo_verifier"
+JOBS = {"check-02[process-dlq-entries]", "check-02[create-wa-events-partitions]", "check-06[cron-runs]"}
 
 
-@pytest.fixture
-def verifier(any_deployment):
-    """The role, made anew by the page's SQL; returns how it connects."""
-    any_deployment.superuser_execute("DROP OWNED BY easymo_verifier; DROP ROLE easymo_verifier")
-    any_deployment.superuser_execute(snippet("operations.md", FILE))
-    any_deployment.superuser_execute(f"ALTER ROLE easymo_verifier PASSWORD '{PASSWORD}'")
-    url = any_deployment.access.database.text.reveal()
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory):
+    """What ``pytest --role-sql`` prints for the default settings."""
+    run = run_suite(tmp_path_factory.mktemp("role"), "--role-sql")
+    assert run.status == 0, run.output
+    assert not run.folder.joinpath("verdict.json").exists()
+    return run.output
+
+
+def address_with_password(deployment):
+    """Set the role's password as a person would, and return the role's address."""
+    deployment.superuser_execute(f"ALTER ROLE easymo_verifier PASSWORD '{PASSWORD}'")
+    url = deployment.access.database.text.reveal()
     before, _, server = url.partition("@")
     return DatabaseAddress.parse(f"{before.rpartition(':')[0]}:{PASSWORD}@{server}")
 
 
-def test_page_shows_the_file_that_tests_use():
-    """One text, so that what is proved of the one holds for the other."""
-    assert snippet("operations.md", FILE) == (ROOT / FILE).read_text()
+@pytest.fixture
+def verifier(any_deployment, printed):
+    """Recreates the role with the printed SQL as a superuser; returns its address."""
+    any_deployment.superuser_execute(WITHOUT)
+    any_deployment.superuser_execute(printed)
+    return address_with_password(any_deployment)
 
 
-def test_the_role_is_enough_for_a_go(any_deployment, verifier, tmp_path):
-    """Every must of the first hour, the next day and the deployment steps."""
+@pytest.fixture
+def as_owner(any_deployment, printed):
+    """Recreates the role with the printed SQL as ``postgres``, and judges the checks of the database by it."""
+
+    def judging(fault="SELECT 1", settings=None):
+        any_deployment.superuser_execute(f"{WITHOUT}; {fault}")
+        any_deployment.owner_execute(printed if settings is None else role_sql(settings))
+        access = replace(any_deployment.access, database=address_with_password(any_deployment))
+        outcomes = judge_all(OF_DATABASE, read(access, OF_DATABASE, settings))
+        return {case: outcome for case, outcome in outcomes.items() if outcome.status is not Status.PASSED}
+
+    return judging
+
+
+def test_page_shows_what_is_printed(printed):
+    """The page's SQL equals the output for the default settings, so the tests apply to both."""
+    assert snippet("operations.md", "--role-sql") == printed
+
+
+def test_password_is_left_to_a_person(printed):
+    """No password is printed or set."""
+    assert "PASSWORD" not in printed
+    assert "\\password easymo_verifier" in printed
+
+
+def test_role_is_enough_for_a_go(any_deployment, verifier, tmp_path):
+    """With all immediate and daily checks and all deployment steps."""
     access = replace(any_deployment.access, database=verifier)
     run = run_suite(tmp_path, "-m", "immediate or daily or deploy", environ=environment(access))
     assert (run.status, run.verdict["verdict"]) == (0, "go"), run.output
     assert {name for name, status in run.statuses.items() if status != "passed"} <= {"check-07", "check-08"}
     assert PASSWORD not in run.output
+
+
+def may_grant_bypass(deployment):
+    """Whether ``postgres``, which is no superuser, may grant BYPASSRLS on this server."""
+    return deployment.superuser_execute("SELECT current_setting('server_version_num')::int >= 160000") == [(True,)]
+
+
+def test_owner_may_grant_what_the_tables_need(any_deployment, as_owner):
+    """As the owner everything is proven but the jobs, whose rows only BYPASSRLS shows."""
+    unproven = as_owner()
+    expected = set() if may_grant_bypass(any_deployment) else JOBS
+    assert unproven.keys() == expected, {case: outcome.reason for case, outcome in unproven.items()}
+    assert {outcome.status for outcome in unproven.values()} <= {Status.UNPROVEN}
+
+
+def test_owner_with_bypassrls_has_all_proven(any_deployment, as_owner):
+    """A superuser grants BYPASSRLS once; then nothing is unproven."""
+    assert as_owner(f"CREATE ROLE easymo_verifier LOGIN BYPASSRLS; {MANAGED}") == {}
+
+
+MANAGED = (
+    "DO $$ BEGIN IF current_setting('server_version_num')::int >= 160000 THEN "
+    "GRANT easymo_verifier TO postgres WITH ADMIN OPTION; END IF; END $$"
+)
+
+
+@pytest.mark.parametrize(
+    ("fault", "costs"),
+    [
+        ("DROP EXTENSION pg_cron CASCADE; DROP SCHEMA IF EXISTS cron CASCADE", {"check-02", "check-03"}),
+        ("DROP SCHEMA net CASCADE", set()),
+        ("DROP SCHEMA supabase_migrations CASCADE", set()),
+        ("DROP TABLE public.circuit_breaker_events", set()),
+        (
+            "DROP TABLE public.processed_webhook_messages",
+            {"check-01", "check-02", "check-05", "check-10", "check-12"},
+        ),
+    ],
+)
+def test_what_is_missing_costs_its_own_checks(as_owner, fault, costs):
+    """The rest is granted: the SQL runs to its end, and the other checks are proven."""
+    lost = as_owner(f"CREATE ROLE easymo_verifier LOGIN BYPASSRLS; {MANAGED}; {fault}")
+    assert {case.partition("[")[0] for case in lost} <= costs | {"check-06"}, {
+        case: outcome.reason for case, outcome in lost.items()
+    }
+    assert not [outcome.reason for outcome in lost.values() if "may not" in outcome.reason]
+
+
+def test_settings_decide_what_is_granted(any_deployment, as_owner):
+    """Tables and columns have the names of the settings; successors are among them."""
+    settings = Settings(
+        names=Names(tables={"wa_events": "Events"}, personal_tables=("customers",)),
+        columns=Columns(webhook_dlq={"next_retry_at": "due at", "service": ""}),
+        dead_letters=(DeadLetters("webhook_dlq"), DeadLetters("second dlq")),
+    )
+    renamed = (
+        'CREATE TABLE public."second dlq" (LIKE public.webhook_dlq);'
+        'ALTER TABLE public."second dlq" RENAME next_retry_at TO "due at";'
+        'ALTER TABLE public.webhook_dlq RENAME next_retry_at TO "due at";'
+        'ALTER TABLE public.wa_events RENAME TO "Events";'
+        'CREATE TABLE public."Events_new" (LIKE public."Events"); CREATE TABLE public.customers (phone text);'
+        'ALTER TABLE public."second dlq" OWNER TO postgres; ALTER TABLE public."Events_new" OWNER TO postgres'
+    )
+    as_owner(renamed, settings)
+    rights = any_deployment.superuser_execute(
+        "SELECT table_name::text, array_agg(column_name::text ORDER BY column_name) "
+        "FROM information_schema.column_privileges WHERE grantee = 'easymo_verifier' AND table_schema = 'public' "
+        "GROUP BY 1"
+    )
+    granted = {table: set(columns) for table, columns in rights}
+    assert {"due at", "payload", "status"} <= granted["second dlq"] == granted["webhook_dlq"]
+    assert not {"phone_number", "service"} & granted["webhook_dlq"]
+    assert granted["Events_new"] == granted["Events"]
+    assert not {"phone_number", "payload"} & granted["Events"]
+    assert "customers" not in granted
+    assert "public.customers (names.personal_tables)" in role_sql(settings)
 
 
 STATEMENTS = [
@@ -63,15 +179,15 @@ STATEMENTS = [
 
 @pytest.fixture
 def session(any_deployment):
-    """A session of the role, as somebody who has its password gets it."""
+    """A session of the role."""
     url = any_deployment.access.database.text.reveal()
     with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
         yield connection
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
-def test_the_role_can_do_nothing_else(session, statement):
-    """Not even in a transaction that may write: what it lacks is the privilege."""
+def test_role_may_do_nothing_else(session, statement):
+    """The privilege is missing, also in a read-write session."""
     session.execute("SET default_transaction_read_only = off")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         session.execute(statement.encode())
@@ -82,7 +198,7 @@ def test_the_role_can_do_nothing_else(session, statement):
     ["SELECT cron.schedule('x', '* * * * *', 'SELECT 1')", "DELETE FROM cron.job_run_details"],
 )
 def test_read_only_session_refuses_pg_cron_writes(session, statement):
-    """The role's sessions are read-only by themselves, also where somebody uses it by hand."""
+    """Sessions of the role are read-only by default, also when it is used by hand."""
     assert session.execute("SHOW default_transaction_read_only").fetchone() == ("on",)
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         session.execute(statement.encode())
