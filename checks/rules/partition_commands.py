@@ -7,7 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
+from checks.rules.partition_names import name_of_month
+from checks.rules.partition_rights import BARE, protect, storage
 from fixtures.database.identifiers import quoted
+from fixtures.database.partition_family import Family
 from fixtures.database.partitions import EventsTable, Partition, Partitioning
 from fixtures.wording import listed
 
@@ -15,7 +18,9 @@ MONTH_IN_NAME = re.compile(r"_(\d{4})_(\d{2})$")
 DETACHED = "_detached"
 """Suffix for the name of a partition that is replaced."""
 MONTHLY = "create_wa_events_partition"
-LIKE_THE_OTHERS = "with the storage parameters of the others"
+OTHER_MONTHS = "then a partition for each other month that a detached table has rows of"
+MOST_MONTHS = 36
+"""Months that one advice creates partitions for."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +39,9 @@ class Commands:
         return quoted(self.schema, self.table.name)
 
     @property
-    def scheduled(self) -> str:
-        """The call of the function that the monthly job calls."""
-        return f"SELECT {self._of(MONTHLY)}(), which creates the partition three months ahead"
+    def family(self) -> Family:
+        """What a new partition gets from its siblings."""
+        return self.table.family or BARE
 
     def create(self, begin: datetime, end: datetime, held_by: Iterable[Partition] = ()) -> str:
         """Create a month's partition.
@@ -49,34 +54,70 @@ class Commands:
             end: first moment of the next one.
             held_by: the partitions that hold a part of it.
         """
-        held, name = list(held_by), f"{self.table.name}_{begin:%Y_%m}"
+        held, name = list(held_by), self.name_of(begin)
+        unread = [one.name for one in self.found.of(self.table.name) if not one.readable]
+        if unread:
+            return (
+                f"look at the bounds of {listed(unread, separator=', ')} first, by \\d+ in psql: the month's "
+                "partition must not overlap them"
+            )
         fallback = self.fallback if self.table.default_rows or self.table.rows_unread else None
         if not held and fallback is None and name in self.found.lookalikes:
             return self.attach(name, begin, end)
-        if name not in {one.name for one in held if one.schema == self.schema}:
+        if name not in {one.name for one in held if one.schema == self.home}:
             name = self.free(name)
-        making = f"CREATE TABLE {self._of(name)} PARTITION OF {self.parent} {_bounds(begin, end)}"
-        if not held and fallback is None:
-            return f"{making}, {LIKE_THE_OTHERS}; {self.scheduled}"
-        steps = ["BEGIN"]
+        steps = []
         for one in held:
             steps.append(f"ALTER TABLE {self.parent} DETACH PARTITION {_name(one)}")
             steps.append(f"ALTER TABLE {_name(one)} RENAME TO {quoted(one.name + DETACHED)}")
+        steps += self.beside_default(
+            [(name, begin, end)], fallback, [(one.schema, one.name + DETACHED) for one in held]
+        )
+        commands = f"BEGIN; {'; '.join(steps)}; COMMIT"
+        return f"{commands}; {OTHER_MONTHS}" if held else commands
+
+    def beside_default(
+        self,
+        wanted: Iterable[tuple[str, datetime, datetime]],
+        fallback: Partition | None,
+        sources: Iterable[tuple[str, str]] = (),
+    ) -> list[str]:
+        """The steps that create partitions and move their rows out of other tables and the default partition.
+
+        Args:
+            wanted: name, begin and end of each new partition.
+            fallback: the default partition, which is detached meanwhile; None if it is not in the way.
+            sources: schema and name of detached tables with rows of these months.
+        """
+        steps, tables = [], list(sources)
         if fallback is not None:
             steps.append(f"ALTER TABLE {self.parent} DETACH PARTITION {_name(fallback)}")
-        steps.append(making)
-        steps += [self._move(one.schema, one.name + DETACHED, begin, end) for one in held]
+            tables.append((fallback.schema, fallback.name))
+        for name, begin, end in wanted:
+            steps += self.making(quoted(self.home, name), begin, end)
+            steps += [self._move(schema, table, begin, end) for schema, table in tables]
         if fallback is not None:
-            steps.append(self._move(fallback.schema, fallback.name, begin, end))
             steps.append(f"ALTER TABLE {self.parent} ATTACH PARTITION {_name(fallback)} DEFAULT")
-        return (
-            f"{'; '.join(steps)}; COMMIT, {LIKE_THE_OTHERS}; then a partition for each other month that a "
-            "detached table has rows of"
-        )
+        return steps
+
+    def making(self, table: str, begin: datetime, end: datetime) -> list[str]:
+        """The steps that create a partition with what its siblings have; its name is quoted."""
+        create = f"CREATE TABLE {table} PARTITION OF {self.parent} {_bounds(begin, end)}{storage(self.family)}"
+        return [create, *protect(table, self.family)]
 
     def attach(self, name: str, begin: datetime, end: datetime) -> str:
-        """Attach an existing table as a month's partition."""
-        return f"ALTER TABLE {self.parent} ATTACH PARTITION {self._of(name)} {_bounds(begin, end)}"
+        """Attach an existing table as a month's partition, after it has got what its siblings have."""
+        if not self.fits(name):
+            return (
+                f"compare {self._of(name)} with {self.parent}: with other columns or checks it cannot be attached"
+            )
+        steps = [*protect(self._of(name), self.family, existing=True)]
+        steps.append(f"ALTER TABLE {self.parent} ATTACH PARTITION {self._of(name)} {_bounds(begin, end)}")
+        return f"BEGIN; {'; '.join(steps)}; COMMIT"
+
+    def fits(self, name: str) -> bool:
+        """Whether a lookalike has the columns and checks of the others."""
+        return self.found.fitting is None or name in self.found.fitting
 
     def finish_detaching(self, one: Partition, begin: datetime, end: datetime) -> str:
         """Finish an interrupted DETACH, and attach the partition again."""
@@ -87,10 +128,8 @@ class Commands:
 
     def fill_shell(self, one: Partition, begin: datetime, end: datetime) -> str:
         """Replace a partition that is partitioned itself and has no partition by an ordinary one."""
-        return (
-            f"DROP TABLE {_name(one)}; "
-            f"CREATE TABLE {_name(one)} PARTITION OF {self.parent} {_bounds(begin, end)}, {LIKE_THE_OTHERS}"
-        )
+        making = self.making(_name(one), begin, end)
+        return f"BEGIN; DROP TABLE {_name(one)}; {'; '.join(making)}; COMMIT"
 
     def log(self, one: Partition) -> str:
         """Make a partition logged, so that its rows survive a crash."""
@@ -98,7 +137,7 @@ class Commands:
 
     def rename(self, one: Partition, begins: datetime) -> str:
         """Rename a partition after the month that it begins in, with a suffix if that name is taken."""
-        name = self.free(f"{self.table.name}_{begins.astimezone(self.zone):%Y_%m}")
+        name = self.free(self.name_of(begins.astimezone(self.zone)))
         return f"ALTER TABLE {_name(one)} RENAME TO {quoted(name)}"
 
     def drop(self, partitions: Iterable[Partition]) -> str:
@@ -108,7 +147,7 @@ class Commands:
     def use_lookalikes(self) -> str:
         """Attach or drop the tables that are named like a partition but attached to nothing."""
         return listed(
-            f"{self._use(name)}, or DROP TABLE {self._of(name)} if it is empty" for name in self.found.lookalikes
+            f"{self._use(name)}; or DROP TABLE {self._of(name)} if it is empty" for name in self.found.lookalikes
         )
 
     def _use(self, name: str) -> str:
@@ -119,20 +158,77 @@ class Commands:
             begin, end = months(int(numbers[1]), int(numbers[2]), self.zone)
             if not any(one.holds_some_of(begin, end) for one in own):
                 return self.attach(name, begin, end)
-        return f"INSERT INTO {self.parent} SELECT * FROM {self._of(name)}, then DROP TABLE {self._of(name)}"
+        table = self._of(name)
+        if not self.fits(name):
+            return f"compare {table} with {self.parent}, whose columns or checks differ, and move its rows by hand"
+        return f"BEGIN; {self.copy(table)}; DROP TABLE {table}; COMMIT"
+
+    def copy(self, table: str, end: str = "") -> str:
+        """Insert every row of a table into the partitioned one."""
+        names = self.columns
+        into = f"{self.parent} ({names})" if names != "*" else self.parent
+        return f"INSERT INTO {into} SELECT {names} FROM {table}{end}"
 
     def empty_default(self) -> str:
         """Move the rows of the default partition into partitions of their months."""
         fallback = self.fallback
         if fallback is None:
             return ""
-        name = _name(fallback)
-        return (
-            f"SELECT date_trunc('month', created_at), count(*) FROM {name} GROUP BY 1 lists their months; in one "
-            f"transaction: ALTER TABLE {self.parent} DETACH PARTITION {name}; CREATE TABLE … PARTITION OF "
-            f"{self.parent} for each of these months; INSERT INTO {self.parent} SELECT * FROM {name}; "
-            f"TRUNCATE {name}; ALTER TABLE {self.parent} ATTACH PARTITION {name} DEFAULT"
+        wanted = [
+            (self.free(self.name_of(begin)), begin, end)
+            for label in self.table.default_months[:MOST_MONTHS]
+            if label[4:5] == "-"
+            for begin, end in [months(int(label[:4]), int(label[5:]), self.zone)]
+            if not any(one.holds_some_of(begin, end) for one in self.found.of(self.table.name))
+        ]
+        if not wanted:
+            return (
+                f"look at the rows of {_name(fallback)}: no month can get a partition for them, since they have "
+                "no time, an infinite one, or a month that another partition holds in part"
+            )
+        return f"BEGIN; {'; '.join(self.beside_default(wanted, fallback))}; COMMIT"
+
+    def swap(self, old: EventsTable, schema: str) -> str:
+        """Let the partitioned successor take the place of the table with the events, with its rows."""
+        differ = self.found.differences
+        if differ is None or differ:
+            what = f": {listed(differ, separator=', ')}" if differ else ""
+            return (
+                f"before the two can be swapped, make them alike; they differ in what only one of them has{what}"
+            )
+        first = old.first_row or self.found.read_at
+        begin, end = months(first.astimezone(self.zone).year, first.astimezone(self.zone).month, self.zone)
+        steps: list[str] = []
+        while begin <= self.found.read_at and len(steps) < MOST_MONTHS * 10:
+            if not any(one.holds_some_of(begin, end) for one in self.found.of(self.table.name)):
+                steps += self.making(quoted(self.home, self.free(self.name_of(begin))), begin, end)
+            begin, end = end, months(end.year, end.month + 1, self.zone)[0]
+        source = quoted(schema, old.name)
+        return "; ".join(
+            [
+                f"BEGIN; LOCK TABLE {source}, {self.parent} IN ACCESS EXCLUSIVE MODE",
+                *steps,
+                self.copy(source, " ON CONFLICT DO NOTHING"),
+                f"ALTER TABLE {source} RENAME TO {quoted(f'{old.name}_old')}",
+                f"ALTER TABLE {self.parent} RENAME TO {quoted(old.name)}",
+                "COMMIT",
+                "then look at the webhooks: writing waits while the rows are copied",
+            ]
         )
+
+    @property
+    def columns(self) -> str:
+        """The columns that rows are moved with, by name: the order may differ between tables."""
+        return ", ".join(map(quoted, self.family.columns)) or "*"
+
+    @property
+    def home(self) -> str:
+        """The schema of new partitions: that of their siblings."""
+        return self.family.schema or self.schema
+
+    def name_of(self, begin: datetime) -> str:
+        """The name of a month's partition, as the others are named."""
+        return name_of_month(begin, self.table.name, self.found.of(self.table.name), self.zone)
 
     @property
     def fallback(self) -> Partition | None:
@@ -147,9 +243,12 @@ class Commands:
         return quoted(self.schema, name)
 
     def _move(self, schema: str, name: str, begin: datetime, end: datetime) -> str:
+        names = self.columns
+        into = f"{self.parent} ({names})" if names != "*" else self.parent
         return (
             f"WITH moved AS (DELETE FROM {quoted(schema, name)} WHERE created_at >= '{begin.isoformat(' ')}' "
-            f"AND created_at < '{end.isoformat(' ')}' RETURNING *) INSERT INTO {self.parent} SELECT * FROM moved"
+            f"AND created_at < '{end.isoformat(' ')}' RETURNING {names}) INSERT INTO {into} "
+            f"SELECT {names} FROM moved"
         )
 
 

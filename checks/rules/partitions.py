@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 from checks.judge import Cell, Judge
 from checks.rules.partition_commands import MONTH_IN_NAME, Commands, months
-from fixtures.database.identifiers import quoted
 from fixtures.database.partitions import EVENTS, MOST_ROWS, SUCCESSOR, EventsTable, Partition, Partitioning
 from fixtures.outcome import NotApplicable
 from fixtures.settings.model import Settings
@@ -59,15 +58,13 @@ def is_the_one_in_use(judge: Judge, table: EventsTable, found: Partitioning, set
             f"neither {SUCCESSOR} nor {EVENTS} has received a row for a day", "traffic, which shows where rows go"
         )
         return
-    old_name, new_name = (quoted(settings.names.schema, name) for name in (EVENTS, SUCCESSOR))
     latest = f"latest row {ago(found.read_at, table.latest_row)}" if table.latest_row else "it has no row"
     judge.requires(
         used[0],
         f"{SUCCESSOR} is partitioned, but nothing writes to it ({latest}) while {EVENTS} grows",
         expected="the partitioned table receives the events",
         why="the table that grows is still the one without partitions",
-        advice=f"swap the two: ALTER TABLE {old_name} RENAME TO {EVENTS}_old; ALTER TABLE {new_name} "
-        f"RENAME TO {EVENTS}, in one transaction, after copying the rows",
+        advice=commands_for(found, table, settings).swap(old or EventsTable(EVENTS, ""), settings.names.schema),
     )
 
 
