@@ -7,12 +7,18 @@ from datetime import datetime, timedelta
 from checks.judge import Judge
 from checks.rules.dates import not_in_the_future
 from fixtures import schedule
+from fixtures.database.contract import LOG
 from fixtures.database.dlq_passes import COMPLETED, FAILED, TRIGGERED, DlqPasses, HttpAnswer, Pass
 from fixtures.database.identifiers import literal
-from fixtures.settings.model import Job, Settings
+from fixtures.settings.model import Settings
+from fixtures.settings.naming import column_name, dlq_job, table_name
 from fixtures.wording import ago, clock, counted
 
 WHY = "customers' failed messages are not retried while the processor does not run"
+NO_ROWS = (
+    "an entry that is retried, or the answers in net._http_response: passes of this processor write no completed "
+    "rows, so that waiting for one proves nothing"
+)
 ANSWER_WITHIN = timedelta(seconds=90)
 """An answer this soon after a ``triggered`` row counts as the answer to it: pg_net stores no address."""
 A_PASS_TAKES = timedelta(seconds=150)
@@ -28,10 +34,10 @@ def nothing_is_dated_in_the_future(
     future = [row.processed_at for row in passes.latest if row.processed_at and row.processed_at > latest]
     not_in_the_future(
         judge,
-        "dlq_processing_log",
+        table_name(settings, LOG),
         len(future),
         tolerance,
-        written="processed_at",
+        written=column_name(settings, LOG, "processed_at"),
         latest=max(future, default=None),
     )
     return tuple(row for row in passes.latest if row.processed_at is not None and row.processed_at <= latest)
@@ -68,7 +74,7 @@ def _entries_were_served(judge: Judge, ended: Pass, at: str, settings: Settings)
         f"{at} counts {_count(counts[0])} processed and {_count(counts[1])} failed entries",
         expected="no count below zero",
         why="the counts of the processor cannot be trusted",
-        advice="look at how the dlq-processor counts the entries that it writes to dlq_processing_log",
+        advice=f"look at how the dlq-processor counts the entries that it writes to {table_name(settings, LOG)}",
     )
     failed = "the only entry" if ended.entries_failed == 1 else f"all {ended.entries_failed} entries"
     if ended.entries_processed is None:
@@ -108,8 +114,12 @@ def completed_in_time(
     triggered = [row for row in rows if row.status == TRIGGERED and (row.processed_at or now) >= since]
     if triggered and _answers_decide(judge, triggered, passes, now, settings):
         return
+    if ended is None and passes.progressed_at is not None and passes.progressed_at >= since:
+        judge.holds()
+        judge.finds(f"no completed row, but an entry was retried {ago(now, passes.progressed_at)}")
+        return
     if deployed is not None and now - deployed < silent:
-        due = schedule.next_due(_dlq_job(settings).schedule, deployed)
+        due = schedule.next_due(dlq_job(settings).schedule, deployed)
         judge.cannot_tell(
             f"no pass since the deployment at {clock(deployed)}; first run due at {clock(due)}", "--wait 6m"
         )
@@ -121,7 +131,9 @@ def completed_in_time(
         judge.cannot_tell(
             f"the schedule fired {counted(len(triggered), 'time')} since {clock(since)}, "
             f"but no completed pass is recorded{unseen}",
-            "a completed row in dlq_processing_log, or the answers in net._http_response",
+            NO_ROWS
+            if passes.writes_no_completion
+            else f"a completed row in {table_name(settings, LOG)}, or the answers in net._http_response",
         )
         return
     _silence(judge, ended, passes, now, settings)
@@ -190,7 +202,8 @@ def _answers_decide(
             f"the schedule fired {counted(len(triggered), 'time')} and no completed pass is recorded, while the "
             f"answers that followed contradict each other ({_kinds(doubtful)}), and pg_net keeps no address: some "
             "of them are answers to other calls",
-            "a completed row in dlq_processing_log; the dlq-processor's logs (Supabase dashboard, Edge Functions)",
+            f"a completed row in {table_name(settings, LOG)}; the dlq-processor's logs (Supabase dashboard, "
+            "Edge Functions)",
         )
     elif newest.good:
         judge.requires(True, "")
@@ -204,6 +217,8 @@ def _was_answered_badly(
     judge: Judge, triggered: list[Pass], calls: list[list[HttpAnswer]], now: datetime, settings: Settings
 ) -> None:
     """Report that the latest call got only errors, and when a call last succeeded."""
+    job = dlq_job(settings)
+    called = f"{job.function}()" if job.function else f"job {job.name}"
     good = next((answer for answers in calls for answer in answers if answer.good), None)
     before = f"; the last good answer came {ago(now, good.created)}" if good else ""
     judge.requires(
@@ -212,7 +227,7 @@ def _was_answered_badly(
         f"{_kinds(calls[:1])}, at last {ago(now, calls[0][0].created)}{before}",
         expected="HTTP 200 from the dlq-processor, and a completed row",
         why=WHY,
-        advice="check the service role key and the URL that process_dlq_entries() uses. " + _look(settings),
+        advice=f"check the service role key and the URL that {called} uses. " + _look(settings),
     )
 
 
@@ -234,15 +249,9 @@ def _answers(answer: HttpAnswer, row: Pass) -> bool:
     return row.processed_at is not None and timedelta(0) <= answer.created - row.processed_at <= ANSWER_WITHIN
 
 
-def _dlq_job(settings: Settings) -> Job:
-    processor = ("process_dlq_entries", settings.names.dlq_processor)
-    jobs = [job for job in settings.jobs if (job.function or job.edge_function) in processor]
-    return (jobs or list(settings.jobs))[0]
-
-
 def _look(settings: Settings) -> str:
     return (
         "look at the dlq-processor's logs (Supabase dashboard, Edge Functions) and at net._http_response; "
         "to stop the schedule: SELECT cron.alter_job(jobid, active := false) FROM cron.job "
-        f"WHERE jobname = {literal(_dlq_job(settings).name)}"
+        f"WHERE jobname = {literal(dlq_job(settings).name)}"
     )

@@ -6,70 +6,97 @@ from datetime import timedelta
 
 from checks.judge import Cell, Judge
 from checks.rules.dates import not_in_the_future
+from checks.rules.dead_letters import entries_of, known_statuses, passes_of, words
 from fixtures.database.by_service import MOST_SERVICES
-from fixtures.database.dlq_queue import STATUSES, DlqQueue, Trouble
+from fixtures.database.contract import DLQ, LOG, TABLES
+from fixtures.database.dlq_queue import DlqQueue, Trouble
 from fixtures.database.identifiers import quoted
 from fixtures.settings.model import Settings
+from fixtures.settings.naming import column_name, dead_letters, dlq_job, table_name
 from fixtures.wording import ago, clock, counted, duration, listed
 
 WHY = "each entry is a customer's message without an answer"
-SEE = "SELECT id, service, error_type, retry_count, next_retry_at FROM {dlq} WHERE "
+SEE = "SELECT {seen} FROM {dlq} WHERE "
 MEANING = {
     "overdue": ("overdue", "pending entries are taken within two intervals of being due"),
-    "never due": ("pending without next_retry_at", "each pending entry has a time at which it is due"),
+    "never due": ("pending without {next_retry_at}", "each pending entry has a time at which it is due"),
     "never tried": ("never tried in the day since they were created", "a first retry within minutes"),
     "parked": ("pending with a retry later than any back-off", "a retry within the longest back-off"),
     "stuck": ("stuck in processing", "an entry is in processing for the length of a pass"),
     "beyond retries": ("pending beyond the last retry", "an entry that used up its retries is failed"),
-    "uncounted": ("without retry_count", "each entry counts its retries, so that they end"),
-    "unknown status": ("of a status that the contract does not know", f"one of {', '.join(STATUSES)}"),
+    "uncounted": ("without {retry_count}", "each entry counts its retries, so that they end"),
+    "unknown status": ("of a status that the contract does not know", "one of {known}"),
     "future": ("dated in the future", "nothing later than the database's clock"),
-    "undated": ("without created_at", "each entry says when it was created"),
+    "undated": ("without {created_at}", "each entry says when it was created"),
 }
-"""Kind of trouble → what is wrong with the entries, and what was expected."""
+"""Kind of trouble → what is wrong with the entries, and what was expected, with placeholders for the columns."""
 
 ADVICE = {
     "overdue": "{run} by hand, and look at the dlq-processor's logs",
-    "never due": "UPDATE {dlq} SET next_retry_at = now() WHERE status = 'pending' AND next_retry_at IS NULL",
-    "never tried": SEE + "last_retry_at IS NULL AND created_at < now() - interval '1 day'; find why",
-    "parked": SEE + "status = 'pending' ORDER BY next_retry_at DESC; find what computes the back-off",
-    "stuck": "look for a crash in the dlq-processor's logs, then UPDATE {dlq} SET status = 'pending', "
-    "next_retry_at = now() WHERE status = 'processing' AND updated_at < now() - interval '15 minutes'",
-    "beyond retries": SEE + "status = 'pending' AND retry_count > {retries}; answer these customers by hand",
-    "uncounted": "UPDATE {dlq} SET retry_count = 0 WHERE retry_count IS NULL: NULL + 1 stays NULL, for ever",
-    "unknown status": "SELECT status, count(*) FROM {dlq} GROUP BY status; no pass ever takes these entries",
-    "future": "find what writes created_at, updated_at, last_retry_at or reprocessed_at with another clock",
-    "undated": SEE + "created_at IS NULL; find what writes entries without created_at",
+    "never due": "UPDATE {dlq} SET {next_retry_at} = now() WHERE {is_pending} AND {next_retry_at} IS NULL",
+    "never tried": SEE + "{last_retry_at} IS NULL AND {created_at} < now() - interval '1 day'; find why",
+    "parked": SEE + "{is_pending} ORDER BY {next_retry_at} DESC; find what computes the back-off",
+    "stuck": "look for a crash in the dlq-processor's logs, then UPDATE {dlq} SET {set_pending}, "
+    "{next_retry_at} = now() WHERE {is_processing} AND {updated_at} < now() - interval '15 minutes'",
+    "beyond retries": SEE + "{is_pending} AND {retry_count} > {retries}; answer these customers by hand",
+    "uncounted": "UPDATE {dlq} SET {retry_count} = 0 WHERE {retry_count} IS NULL: NULL + 1 stays NULL",
+    "unknown status": "SELECT {status}, count(*) FROM {dlq} GROUP BY {status}; no pass ever takes these entries",
+    "future": "find what writes {created_at}, {updated_at}, {last_retry_at} or {reprocessed_at} by another clock",
+    "undated": SEE + "{created_at} IS NULL; find what writes entries without {created_at}",
 }
-"""Kind of trouble → what to do, with placeholders for the table, the call of the processor and the retries."""
+"""Kind of trouble → what to do, with placeholders for the call of the processor and for :func:`words`."""
+
+PENDING = (
+    "SELECT {causes}, count(*) AS entries FROM {dlq} WHERE {is_pending} GROUP BY {causes} ORDER BY entries DESC"
+)
+RETRIED = (
+    "SELECT {error}, count(*) AS entries FROM {dlq} WHERE {last_retry_at} > now() - interval '1 day' "
+    "GROUP BY {error} ORDER BY entries DESC"
+)
+FAILED = (
+    "SELECT {processed_at}, {error_message} FROM {log} WHERE {status} = 'failed' "
+    "ORDER BY {processed_at} DESC LIMIT 5"
+)
+NO_ROWS = (
+    "an entry that is retried, or a good answer to the schedule in net._http_response: passes of this processor "
+    "write no completed rows, so that waiting for one proves nothing"
+)
+CONTRACT = {column: column for column in TABLES[DLQ]}
 
 
-def advice_on(kind: str, settings: Settings) -> str:
-    """Return what to do about a kind of trouble, in commands for the deployment's schema."""
-    return ADVICE[kind].format(
-        dlq=_named("webhook_dlq", settings), run=_run(settings), retries=settings.thresholds.dlq_retries
-    )
-
-
-def _named(table: str, settings: Settings) -> str:
-    return quoted(settings.names.schema, table)
+def advice_on(kind: str, settings: Settings, source: str = "") -> str:
+    """Return what to do about a kind of trouble in a table of dead letters, in commands under its own names."""
+    return ADVICE[kind].format(run=_run(settings), **words(entries_of(source, settings), settings))
 
 
 def _run(settings: Settings) -> str:
-    return f"SELECT {_named('process_dlq_entries', settings)}()"
+    job = dlq_job(settings)
+    return f"SELECT {quoted(settings.names.schema, job.function)}()" if job.function else f"run job {job.name}"
 
 
 def no_entry_is_in_trouble(judge: Judge, queue: DlqQueue, settings: Settings) -> None:
     """Require that no entry is overdue, stuck, or in another state that the contract does not know."""
-    for kind, (said, expected) in MEANING.items():
+    for kind in MEANING:
         troubles = [trouble for trouble in queue.troubles if trouble.kind == kind]
-        judge.requires(
-            not troubles,
-            f"{counted(queue.count(kind), 'entry', 'entries')} {said}: {_by_service(troubles, queue)}",
-            expected=expected,
-            why=WHY,
-            advice=advice_on(kind, settings),
-        )
+        if not troubles:
+            judge.holds()
+        for source in dict.fromkeys(trouble.source for trouble in troubles):
+            _is_in_trouble(judge, kind, [one for one in troubles if one.source == source], queue, settings)
+
+
+def _is_in_trouble(judge: Judge, kind: str, troubles: list[Trouble], queue: DlqQueue, settings: Settings) -> None:
+    """Report entries of one table with the same trouble; the table is named where there are several."""
+    source = troubles[0].source
+    own = entries_of(source, settings)
+    names = own.columns | {"known": ", ".join(known_statuses(own))}
+    said, expected = (part.format_map({**CONTRACT, **names}) for part in MEANING[kind])
+    entries = counted(sum(trouble.count for trouble in troubles), "entry", "entries")
+    judge.fails(
+        f"{entries}{f' of {source}' if source else ''} {said}: {_by_service(troubles, queue)}",
+        expected=expected,
+        why=WHY,
+        advice=advice_on(kind, settings, source),
+    )
 
 
 def _by_service(troubles: list[Trouble], queue: DlqQueue) -> str:
@@ -96,8 +123,7 @@ def backlog_is_small(judge: Judge, queue: DlqQueue, settings: Settings) -> None:
         f"{counted(queue.pending, 'entry', 'entries')} pending",
         expected=f"at most {most}",
         why="the processor cannot keep up, or everything fails; " + WHY,
-        advice=f"SELECT service, error_type, count(*) FROM {_named('webhook_dlq', settings)} "
-        "WHERE status = 'pending' GROUP BY 1, 2 ORDER BY 3 DESC; mend the cause before the backlog is retried",
+        advice=_for_each(PENDING, settings) + "; mend the cause before the backlog is retried",
     )
 
 
@@ -134,31 +160,31 @@ def due_entries_advance(judge: Judge, queue: DlqQueue, settings: Settings) -> No
         f"{counted(queue.retried, 'entry was', 'entries were')} retried and none was reprocessed",
         expected="retries that succeed",
         why=WHY,
-        advice=f"SELECT error_type, count(*) FROM {_named('webhook_dlq', settings)} "
-        "WHERE last_retry_at > now() - interval '1 day' GROUP BY 1 ORDER BY 2 DESC",
+        advice=_for_each(RETRIED, settings),
     )
 
 
 def processor_runs(judge: Judge, queue: DlqQueue, settings: Settings) -> None:
     """Require completed passes, since an empty DLQ does not prove that the processor runs."""
     passes, tolerance = queue.passes, settings.windows.clock_tolerance_seconds
-    not_in_the_future(judge, "dlq_processing_log", passes.future, tolerance, written="processed_at")
+    log, at = table_name(settings, LOG), column_name(settings, LOG, "processed_at")
+    not_in_the_future(judge, log, passes.future, tolerance, written=at)
     judge.requires(
         not passes.undated,
-        f"{counted(passes.undated, 'row')} of dlq_processing_log without processed_at",
+        f"{counted(passes.undated, 'row')} of {log} without {at}",
         expected="each pass has a time",
         why="a pass without a time is missing in every window that is judged",
         advice="find what writes these rows, and correct or delete them",
     )
     if passes.others:
-        judge.finds(f"statuses in dlq_processing_log that count as no pass: {', '.join(passes.others)}")
+        judge.finds(f"statuses in {log} that count as no pass: {', '.join(passes.others)}")
     ended = passes.completed + passes.failed
     judge.requires(
         not passes.failed or passes.completed > 0,
         f"all {counted(ended, 'pass', 'passes')} since {clock(queue.since)} failed",
         expected="passes that complete",
         why=WHY,
-        advice="look at the dlq-processor's logs and at error_message in dlq_processing_log",
+        advice=f"look at the dlq-processor's logs and at the error messages in {log}",
     )
     _completed_lately(judge, queue, settings)
 
@@ -172,9 +198,7 @@ def _completed_lately(judge: Judge, queue: DlqQueue, settings: Settings) -> None
             f"{counted(queue.passes.completed, 'completed pass', 'completed passes')}, last {ago(now, last)}"
         )
         return
-    retried = queue.last_retried
-    if last is None and retried is not None and now - retried <= silent and not queue.troubles:
-        judge.finds(f"no completed pass is recorded, but an entry was retried {ago(now, retried)}")
+    if last is None and _ran_without_a_row(judge, queue, silent):
         return
     young = deployed is not None and now - deployed < silent
     if last is None or young:
@@ -182,7 +206,9 @@ def _completed_lately(judge: Judge, queue: DlqQueue, settings: Settings) -> None
             "no completed pass of the processor is recorded"
             + ("" if last is None else f" since {clock(last)}")
             + ", so that a quiet DLQ proves nothing",
-            f"a completed row in dlq_processing_log ({_run(settings)}, or --wait 6m)",
+            NO_ROWS
+            if queue.passes.writes_no_completion
+            else f"a completed row in {table_name(settings, LOG)} ({_run(settings)}, or --wait 6m)",
         )
         return
     if queue.passes.failed_lately:
@@ -192,8 +218,7 @@ def _completed_lately(judge: Judge, queue: DlqQueue, settings: Settings) -> None
             f"{clock(queue.passes.failing_since)}; the last completed pass was at {clock(last)}",
             expected=f"a completed pass within {duration(silent)}",
             why="entries that come due now are not retried",
-            advice=f"SELECT processed_at, error_message FROM {_named('dlq_processing_log', settings)} "
-            "WHERE status = 'failed' ORDER BY processed_at DESC LIMIT 5",
+            advice=FAILED.format_map(passes_of(settings)),
         )
         return
     fired = queue.passes.last_triggered
@@ -205,6 +230,23 @@ def _completed_lately(judge: Judge, queue: DlqQueue, settings: Settings) -> None
         why="entries that come due now are not retried",
         advice=f"{_run(settings)} by hand; check 2 shows whether the schedule fires",
     )
+
+
+def _ran_without_a_row(judge: Judge, queue: DlqQueue, silent: timedelta) -> bool:
+    """Whether an entry's progress, or a good answer to the schedule, proves a pass that wrote no row."""
+    now, retried, answered = queue.read_at, queue.last_retried, queue.answered
+    if retried is not None and now - retried <= silent and not queue.troubles:
+        judge.finds(f"no completed pass is recorded, but an entry was retried {ago(now, retried)}")
+        return True
+    if answered is not None and now - answered <= silent:
+        judge.finds(f"no completed pass is recorded, but a call of the schedule got HTTP 2xx {ago(now, answered)}")
+        return True
+    return False
+
+
+def _for_each(command: str, settings: Settings) -> str:
+    """Return a command for each table of dead letters."""
+    return "; ".join(command.format(**words(one, settings)) for one in dead_letters(settings))
 
 
 def by_status(queue: DlqQueue) -> list[dict[str, Cell]]:

@@ -6,13 +6,24 @@ from datetime import datetime, timedelta
 
 from checks.judge import Cell, Judge
 from checks.rules.dates import not_in_the_future
+from checks.rules.dead_letters import columns_of, named, words
 from checks.rules.success_rate import percent
 from fixtures.database.by_service import MOST_SERVICES
-from fixtures.database.identifiers import quoted
-from fixtures.database.message_fates import DONE, EXAMINED, REPROCESSED, WAITING, Fate, MessageFates
+from fixtures.database.message_fates import (
+    EVENTS,
+    EXAMINED,
+    REPROCESSED,
+    SUCCESSOR,
+    TEXTS,
+    WAITING,
+    Fate,
+    MessageFates,
+)
+from fixtures.database.sources import DONE
 from fixtures.logs.model import MINUTE, AcceptedMessages
 from fixtures.outcome import Gap, Status
 from fixtures.settings.model import Settings
+from fixtures.settings.naming import column_name, dead_letters, table_name
 from fixtures.wording import clock, counted, listed
 
 WHY = "these customers will get no answer"
@@ -31,22 +42,30 @@ MEANING = {
 """What became of lost messages, in words for a report."""
 
 ADVICE = {
-    "missing": "compare the functions' logs of these minutes with wa_events; Meta keeps no copy to be fetched",
-    "left unprocessed": "SELECT whatsapp_message_id, created_at FROM {done} WHERE NOT "
-    "processed AND created_at > now() - interval '1 day'; put their payloads into webhook_dlq as pending",
-    "given up: failed": "mend the cause, then UPDATE {dlq} SET status = 'pending', retry_count = 0, "
-    "next_retry_at = now() WHERE status = 'failed' AND updated_at > now() - interval '1 day'",
+    "missing": "compare the functions' logs of these minutes with {events}; Meta keeps no copy to be fetched",
+    "left unprocessed": "SELECT {message[whatsapp_message_id]}, {message[created_at]} FROM {done} WHERE NOT "
+    "{message[processed]} AND {message[created_at]} > now() - interval '1 day'; put their payloads into "
+    "{table} as pending",
+    "given up: failed": "mend the cause, then UPDATE {dlq} SET {set_pending}, {retry_count} = 0, "
+    "{next_retry_at} = now() WHERE {is_failed} AND {updated_at} > now() - interval '1 day'",
     "given up: discarded": "ask who discarded them and why; answer these customers by hand",
 }
-"""What to do about lost messages, with placeholders for the tables."""
-UNKNOWN_STATUS = "SELECT status, count(*) FROM {dlq} GROUP BY status"
+"""What to do about lost messages, with placeholders for tables and columns."""
+UNKNOWN_STATUS = "SELECT {status}, count(*) FROM {dlq} GROUP BY {status}"
+
+
+NAMELESS = (
+    "SELECT {correlation_id}, {created_at} FROM {done} WHERE NOT {processed} AND {whatsapp_message_id} IS NULL; "
+    "and {whatsapp_message_id} in each row from now on"
+)
 
 
 def advice_on(outcome: str, settings: Settings) -> str:
-    """Return what to do about lost messages, in commands for the deployment's schema."""
-    schema = settings.names.schema
-    advice = ADVICE.get(outcome, UNKNOWN_STATUS)
-    return advice.format(done=quoted(schema, DONE), dlq=quoted(schema, "webhook_dlq"))
+    """Return what to do about lost messages, in commands for each table of dead letters that they may stand in."""
+    advice, message = ADVICE.get(outcome, UNKNOWN_STATUS), columns_of(settings)
+    common = {"done": named(DONE, settings), "events": table_name(settings, EVENTS), "message": message}
+    told = (advice.format(table=one.table, **common, **words(one, settings)) for one in dead_letters(settings))
+    return "; ".join(dict.fromkeys(told))
 
 
 def nothing_is_lost(judge: Judge, fates: MessageFates, settings: Settings) -> None:
@@ -73,7 +92,7 @@ def nothing_is_lost(judge: Judge, fates: MessageFates, settings: Settings) -> No
             f"{fates.candidates} records of messages have no processed row; the latest {EXAMINED} were looked up"
         )
     if not fates.lost:
-        _traffic_proves_it(judge, fates)
+        _traffic_proves_it(judge, fates, settings)
 
 
 def _meaning(outcome: str) -> str:
@@ -81,13 +100,13 @@ def _meaning(outcome: str) -> str:
     return MEANING.get(outcome, f"in the DLQ with status {status}, which the contract does not know")
 
 
-def _traffic_proves_it(judge: Judge, fates: MessageFates) -> None:
+def _traffic_proves_it(judge: Judge, fates: MessageFates, settings: Settings) -> None:
     """If nothing is lost, report whether there was traffic, and whether all of it was followed."""
     if not fates.received and not fates.fates:
         beside = f", though {counted(fates.processed, 'message')} were processed" if fates.processed else ""
         judge.cannot_tell(
             f"no inbound message is recorded between {clock(fates.since)} and {clock(fates.until)}{beside}",
-            "traffic that wa_events records with its message ids",
+            f"traffic that {table_name(settings, EVENTS)} records with its message ids",
         )
         return
     judge.requires(not fates.lost, "messages are lost")
@@ -107,37 +126,41 @@ def _in_words(fate: Fate) -> str:
 def everything_can_be_followed(judge: Judge, fates: MessageFates, settings: Settings) -> None:
     """Require that each record has a date, a direction and the message's id."""
     for rows in fates.misdated:
-        not_in_the_future(judge, rows.table, rows.future, settings.windows.clock_tolerance_seconds)
+        table, at = table_name(settings, rows.table), column_name(settings, rows.table, "created_at")
+        not_in_the_future(judge, table, rows.future, settings.windows.clock_tolerance_seconds, written=at)
         judge.requires(
             not rows.undated,
-            f"{counted(rows.undated, 'row')} of {rows.table} without created_at",
+            f"{counted(rows.undated, 'row')} of {table} without {at}",
             expected="each row has a time",
             why="no window ever holds these messages, so that their loss is not noticed",
-            advice=f"find what writes rows of {rows.table} without created_at",
+            advice=f"find what writes rows of {table} without {at}",
         )
     if fates.untraceable:
         judge.cannot_tell(
-            f"{counted(fates.untraceable, 'event')} of wa_events cannot be followed: inbound without a message "
-            "id, or neither inbound nor outbound",
-            "message_id and direction in wa_events; list non-message event types in names.other_events",
+            f"{counted(fates.untraceable, 'event')} of {table_name(settings, EVENTS)} cannot be followed: inbound "
+            "without a message id, or neither inbound nor outbound",
+            f"{' and '.join(column_name(settings, EVENTS, name) for name in ('message_id', 'direction'))} in "
+            f"{table_name(settings, EVENTS)}; list non-message event types in names.other_events",
         )
     if fates.nameless:
         judge.cannot_tell(
-            f"{counted(fates.nameless, 'row')} of processed_webhook_messages not processed and without "
-            "whatsapp_message_id, so that the messages are not known",
-            f"SELECT correlation_id, created_at FROM {quoted(settings.names.schema, DONE)} "
-            "WHERE NOT processed AND whatsapp_message_id IS NULL; and whatsapp_message_id in each row from now on",
+            f"{counted(fates.nameless, 'row')} of {table_name(settings, DONE)} not processed and without "
+            f"{column_name(settings, DONE, 'whatsapp_message_id')}, so that the messages are not known",
+            NAMELESS.format(done=named(DONE, settings), **columns_of(settings)),
         )
-    _successor_is_searched(judge, fates.successor)
+    if not column_name(settings, DONE, "processed"):
+        judge.finds(f"{table_name(settings, DONE)} has no column for processed: each row counts as processed")
+    _successor_is_searched(judge, fates.successor, table_name(settings, SUCCESSOR))
     if not fates.texts_searched:
         judge.finds(
-            "whatsapp_messages was not searched by time, for want of an index on created_at; wa_events was"
+            f"{table_name(settings, TEXTS)} was not searched by time, for want of an index on "
+            f"{column_name(settings, TEXTS, 'created_at')}; {table_name(settings, EVENTS)} was"
         )
     if fates.in_flight:
         judge.finds(f"{counted(fates.in_flight, 'message')} younger than the grace, not judged")
 
 
-def _successor_is_searched(judge: Judge, gap: Gap | None) -> None:
+def _successor_is_searched(judge: Judge, gap: Gap | None, table: str) -> None:
     """Require that the successor of wa_events could be searched: some messages may be recorded only there."""
     if gap is None:
         return
@@ -146,7 +169,7 @@ def _successor_is_searched(judge: Judge, gap: Gap | None) -> None:
             False, gap.reason, advice=gap.advice, why="messages that only it records cannot be followed"
         )
     else:
-        judge.cannot_tell(f"wa_events_new was not searched: {gap.reason}", gap.advice)
+        judge.cannot_tell(f"{table} was not searched: {gap.reason}", gap.advice)
 
 
 def accepted_requests_are_recorded(
@@ -171,7 +194,7 @@ def accepted_requests_are_recorded(
     excess, most = taken - recorded, settings.thresholds.unrecorded_percent
     figures = (
         f"{counted(taken, 'message')} accepted by the functions' log from {clock(begin)} to {clock(end)}, "
-        f"{recorded} recorded in wa_events"
+        f"{recorded} recorded in {table_name(settings, EVENTS)}"
     )
     judge.finds(figures)
     judge.requires(

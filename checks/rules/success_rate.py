@@ -9,8 +9,10 @@ from statistics import NormalDist
 
 from checks.judge import Judge
 from checks.rules.dates import not_in_the_future
+from fixtures.database.sources import DONE
 from fixtures.database.success_rate import SuccessRate
 from fixtures.settings.model import Settings
+from fixtures.settings.naming import column_name, dead_letters, table_name
 from fixtures.wording import clock, counted
 
 Z_95 = NormalDist().inv_cdf(0.975)
@@ -45,6 +47,7 @@ def rate_is_above_threshold(judge: Judge, traffic: SuccessRate, settings: Settin
         )
         return
     threshold = settings.thresholds.success_rate_percent
+    tables = " and ".join(one.table for one in dead_letters(settings))
     low, high = (f"{100 * bound:.2f}" for bound in wilson_interval(succeeded, total))
     rate = percent(succeeded, total)
     failures = worst_first(traffic)
@@ -59,7 +62,7 @@ def rate_is_above_threshold(judge: Judge, traffic: SuccessRate, settings: Settin
         figures + ("; this error rate is worth an alert" if alarming else ""),
         expected=f"more than {threshold:g} % within the last hour",
         why="each message that failed is a customer without an answer",
-        advice="look at the newest rows of webhook_dlq by error_type and service; if it began with the "
+        advice=f"look at the newest rows of {tables} by error_type and service; if it began with the "
         "deployment, roll the functions back: supabase functions deploy wa-webhook from the release before",
     )
 
@@ -76,5 +79,18 @@ def worst_first(traffic: SuccessRate) -> list[tuple[str, int]]:
 def clock_is_right(judge: Judge, traffic: SuccessRate, settings: Settings) -> None:
     """Require that no message is dated in the future, where no window counts it."""
     not_in_the_future(
-        judge, "processed_webhook_messages", traffic.in_future, settings.windows.clock_tolerance_seconds
+        judge,
+        table_name(settings, DONE),
+        traffic.in_future,
+        settings.windows.clock_tolerance_seconds,
+        written=column_name(settings, DONE, "created_at"),
     )
+
+
+def failures_can_be_seen(judge: Judge, traffic: SuccessRate, settings: Settings) -> None:
+    """Report where only the DLQ shows failures: the settings say that a recorded message counts as processed."""
+    if traffic.row_means_processed:
+        judge.finds(
+            f"{table_name(settings, DONE)} has no column for processed, so that each row counts as a success: "
+            "only failures in the DLQ are seen"
+        )

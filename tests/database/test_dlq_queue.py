@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from checks.rules.dlq_queue import NO_ROWS
 from checks.test_daily import test_dlq_is_processing as check_09
 from fixtures.outcome import Status
 from fixtures.settings.model import Settings, Thresholds
@@ -234,10 +235,26 @@ def test_quiet_dlq_without_a_pass_proves_nothing(judged, changed):
 
 def test_retried_entries_stand_for_passes_that_nobody_logged(judged, changed):
     """Where no completed pass was ever recorded, an entry that advanced just now proves a processor."""
-    changed(f"DELETE FROM {LOG} WHERE status <> 'triggered'")
-    assert_outcome(judged(check_09), Status.UNPROVEN, "no completed pass of the processor is recorded")
+    changed(f"DELETE FROM {LOG} WHERE status <> 'triggered'; DELETE FROM net._http_response")
+    outcome = judged(check_09)
+    assert_outcome(
+        outcome, Status.UNPROVEN, "no completed pass of the processor is recorded", "write no completed rows"
+    )
+    assert "--wait" not in outcome.reason
     changed(f"UPDATE {DLQ} SET last_retry_at = now() - interval '4 minutes' WHERE id = {WAITING}")
     assert_outcome(judged(check_09), Status.PASSED)
+
+
+def test_answer_to_the_schedule_proves_a_pass(judged, changed):
+    """A processor that writes no rows answered the schedule; an answer that another contradicts proves nothing."""
+    changed(f"DELETE FROM {LOG} WHERE status <> 'triggered'")
+    outcome = judged(check_09)
+    assert_outcome(outcome, Status.PASSED)
+    assert any("a call of the schedule got HTTP 2xx" in said for said in outcome.judge.findings)
+    changed(
+        "INSERT INTO net._http_response (id, status_code, created) SELECT id, 500, created FROM net._http_response"
+    )
+    assert_outcome(judged(check_09), Status.UNPROVEN, "no completed pass of the processor is recorded")
 
 
 def test_entries_that_are_not_settled_for_long_are_told(judged, changed):
