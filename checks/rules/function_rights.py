@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from checks.judge import Judge
 from checks.rules.protection import what_lets_in
-from fixtures.database.catalogue import Catalogue, Function
+from fixtures.database.catalogue import Catalogue
+from fixtures.database.rights import Function
 
 WRITES = "awd"
 """Commands of policies by which a table changes."""

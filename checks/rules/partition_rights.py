@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checks.rules.policies import COMMANDS, is_open
-from fixtures.database.catalogue import Policy
 from fixtures.database.contract import PUBLIC_ROLES
 from fixtures.database.identifiers import literal, quoted
 from fixtures.database.partition_family import Family, FamilyPolicy, Grant
+from fixtures.database.rights import Policy
 
 BARE = Family((), ())
 """For evidence of an earlier version, which says nothing of siblings."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from fixtures.database.catalogue import Policy
+from fixtures.database.rights import Policy
 
 SET_BY_ANYBODY = re.compile(r"\bauth\.users\b|user_metadata|raw_user_meta_data", re.IGNORECASE)
 """What a policy must not trust: each user sets these texts for the own account."""

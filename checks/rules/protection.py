@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from checks.judge import Judge
 from checks.rules.policies import COMMANDS, expression_of, is_open, opening, trusts_the_user
-from fixtures.database.catalogue import KINDS, Catalogue, Partitions, Policy, Relation, View
-from fixtures.database.contract import CUSTOMER_TABLES, PUBLIC_ROLES, REVEALING_COLUMNS, SUCCESSORS
+from fixtures.database.catalogue import KINDS, Catalogue, Relation
+from fixtures.database.contract import CUSTOMER_TABLES, PUBLIC_ROLES, REVEALING_COLUMNS, SERVICE_ROLE, SUCCESSORS
+from fixtures.database.rights import Partitions, Policy, View
 from fixtures.settings.model import Settings
 from fixtures.settings.naming import actual_names, dlq_tables
 from fixtures.wording import counted, listed
@@ -47,6 +48,7 @@ def is_closed_to_the_public(judge: Judge, catalogue: Catalogue, relation: Relati
     _policies_work(judge, catalogue, relation)
     _partitions_are_closed(judge, catalogue, relation)
     _views_show_nothing(judge, catalogue, name)
+    _functions_are_closed(judge, catalogue, relation)
 
 
 def _access(catalogue: Catalogue, relation: Protected, role: str) -> str:
@@ -195,6 +197,31 @@ def _views_show_nothing(judge: Judge, catalogue: Catalogue, name: str) -> None:
 
 def _kind(view: View) -> str:
     return KINDS.get(view.kind, "view")
+
+
+def _functions_are_closed(judge: Judge, catalogue: Catalogue, relation: Relation) -> None:
+    """Require that the public roles may not execute a function that works on the table with its owner's rights.
+
+    One that asks who the user is may have its reason; the functions of the jobs are judged by check 2.
+    """
+    name = f"{relation.schema}.{relation.name}"
+    for function in catalogue.functions:
+        if function.scheduled or not function.definer or relation.name not in function.uses:
+            continue
+        roles, service = " and ".join(function.executable_by), catalogue.role_facts(SERVICE_ROLE)
+        found = (
+            f"function {function.signature} works on {name} with its owner's rights, and {roles} may execute it"
+        )
+        if function.asks_who:
+            judge.finds(f"{found}; it asks who the user is")
+            continue
+        grant = f"; GRANT EXECUTE ON FUNCTION {function.signature} TO {SERVICE_ROLE}" if service else ""
+        judge.fails(
+            found,
+            expected="functions with their owner's rights closed to anon and authenticated",
+            why="the REST API offers it to everybody, and row security does not apply in it",
+            advice=f"REVOKE EXECUTE ON FUNCTION {function.signature} FROM {_public(catalogue)}{grant}",
+        )
 
 
 def successor_of(catalogue: Catalogue, table: str, schema: str) -> Relation | None:

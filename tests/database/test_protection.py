@@ -163,6 +163,13 @@ FAULTS = {
         f"CREATE MATERIALIZED VIEW public.counts AS SELECT count(*) FROM {TEXTS}",
         "materialised view public.counts shows public.whatsapp_messages to anon and authenticated",
     ),
+    "a function": (
+        "whatsapp_messages",
+        f"CREATE FUNCTION public.latest(most int) RETURNS SETOF {TEXTS} LANGUAGE sql SECURITY DEFINER AS "
+        f"'SELECT * FROM {TEXTS} LIMIT most'",
+        "function public.latest(most integer) works on public.whatsapp_messages with its owner's rights, and "
+        "anon and authenticated may execute it",
+    ),
 }
 
 ODD_BUT_HEALTHY = {
@@ -185,6 +192,14 @@ ODD_BUT_HEALTHY = {
     "a failing policy without a privilege": AUTH
     + f"REVOKE ALL ON {TEXTS} FROM anon, authenticated;"
     + policy("EXISTS (SELECT FROM auth.users)"),
+    "a function for the own account": AUTH + OWNED + "CREATE FUNCTION public.mine() RETURNS bigint LANGUAGE sql "
+    f"SECURITY DEFINER AS 'SELECT count(*) FROM {TEXTS} WHERE owner = auth.uid()'",
+    "a trigger's function": "CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS "
+    f"'BEGIN DELETE FROM {TEXTS}; RETURN NEW; END'",
+    "a function with the caller's rights": "CREATE FUNCTION public.everything() RETURNS bigint LANGUAGE sql AS "
+    f"'SELECT count(*) FROM {TEXTS}'",
+    "a closed function": "CREATE FUNCTION public.latest() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS "
+    f"'SELECT count(*) FROM {TEXTS}'; REVOKE EXECUTE ON FUNCTION public.latest() FROM PUBLIC",
     "a view with its user's rights": f"CREATE VIEW public.latest WITH (security_invoker = on) AS TABLE {TEXTS}",
     "a view of the team": f"CREATE VIEW public.latest AS TABLE {TEXTS};"
     "REVOKE ALL ON public.latest FROM anon, authenticated",
