@@ -15,6 +15,7 @@ from checks.rules import bloat, performance, protection, vacuum
 from fixtures.database.table_statistics import measured_tables
 from fixtures.keys import SETTINGS
 from fixtures.settings.model import Settings
+from fixtures.settings.naming import dlq_tables
 from fixtures.webhooks.cases import cases as endpoint_cases
 
 DASHBOARDS = ("dlq", "webhook-performance")
@@ -24,7 +25,7 @@ ALERTS = ("dlq-pending", "dlq-processor-silent", "webhook-error-rate")
 def cases(settings: Settings) -> dict[str, Sequence[str]]:
     """Return the cases of each parameter of the checks, by the parameter's name."""
     return {
-        "dlq_table": settings.names.dlq_tables,
+        "dlq_table": dlq_tables(settings),
         "customer_table": protection.customer_tables(settings),
         "cron_job": tuple(job.name for job in settings.jobs),
         "function_log": ("functions",),

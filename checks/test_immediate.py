@@ -9,7 +9,7 @@ from checks.judge import Judge
 from checks.rules import catalogue as catalogue_rules
 from checks.rules import cron as cron_rules
 from checks.rules import dlq_passes as dlq_passes_rules
-from checks.rules import forgeries, handshake, logs, protection
+from checks.rules import forgeries, handshake, job_calls, logs, protection
 from checks.rules import forgery_trace as forgery_trace_rules
 from checks.rules import success_rate as success_rate_rules
 from fixtures.database.catalogue import Catalogue
@@ -40,9 +40,9 @@ def test_dlq_table_exists_and_is_accessible(
     dlq_table: str, catalogue: Catalogue, settings: Settings, judge: Judge
 ) -> None:
     judge.expects(f"Table {dlq_table} exists with its columns, serves the functions, and is closed to the public.")
-    table = catalogue_rules.exists(judge, catalogue, dlq_table, settings.names.schema)
+    table = catalogue_rules.exists(judge, catalogue, dlq_table, settings)
     if table is not None:
-        catalogue_rules.has_its_columns(judge, table)
+        catalogue_rules.has_its_columns(judge, table, settings)
         catalogue_rules.is_readable(judge, catalogue, table)
         catalogue_rules.serves_the_functions(judge, catalogue, table)
         protection.is_closed_to_the_public(judge, catalogue, table)
@@ -53,11 +53,10 @@ def test_customer_table_is_protected(
     customer_table: str, catalogue: Catalogue, settings: Settings, judge: Judge
 ) -> None:
     judge.expects(f"Table {customer_table} exists with its columns, and nothing opens it to the public.")
-    schema = settings.names.schema
-    table = catalogue_rules.exists(judge, catalogue, customer_table, schema)
-    for relation in (table, protection.successor_of(catalogue, customer_table, schema)):
+    table = catalogue_rules.exists(judge, catalogue, customer_table, settings)
+    for relation in (table, protection.successor_of(catalogue, customer_table, settings.names.schema)):
         if relation is not None:
-            catalogue_rules.has_its_columns(judge, relation)
+            catalogue_rules.has_its_columns(judge, relation, settings)
             if protection.was_read(judge, relation):
                 protection.is_closed_to_the_public(judge, catalogue, relation)
 
@@ -147,6 +146,7 @@ def test_success_rate(success_rate: SuccessRate, settings: Settings, judge: Judg
         f"More than {settings.thresholds.success_rate_percent:g} % of the last hour's messages succeeded."
     )
     success_rate_rules.clock_is_right(judge, success_rate, settings)
+    success_rate_rules.failures_can_be_seen(judge, success_rate, settings)
     success_rate_rules.rate_is_above_threshold(judge, success_rate, settings)
     judge.shows(
         "Messages by outcome",

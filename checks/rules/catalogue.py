@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checks.judge import Judge
+from checks.rules.nearest_names import how_to_name, nearest_columns, nearest_table
 from fixtures.database.catalogue import (
     MIGRATE,
     Catalogue,
@@ -12,40 +13,44 @@ from fixtures.database.catalogue import (
     show_rows,
     unusable,
 )
-from fixtures.database.contract import PERSONAL_COLUMNS, SERVICE_ROLE, TABLES
+from fixtures.database.contract import PERSONAL_COLUMNS, SERVICE_ROLE
 from fixtures.database.identifiers import quoted
+from fixtures.settings.model import Settings
 
 
-def exists(judge: Judge, catalogue: Catalogue, table: str, schema: str) -> Relation | None:
+def exists(judge: Judge, catalogue: Catalogue, table: str, settings: Settings) -> Relation | None:
     """Require that the table exists in the schema; return it if it does."""
+    schema = settings.names.schema
     relation = catalogue.relation(table, schema)
     there = relation is not None and relation.is_table
+    found, naming = nearest_table(catalogue, table, settings)
     judge.requires(
         there,
-        catalogue.what_is_missing(table, schema),
-        expected=f"a table {schema}.{table}",
+        catalogue.what_is_missing(table, schema) + found,
+        expected=f"a table {schema}.{catalogue.actual(table)}",
         why="without it failed webhook messages are lost without a trace",
-        advice=catalogue.how_to_create(table),
+        advice=naming + catalogue.how_to_create(table),
     )
     return relation if there else None
 
 
-def has_its_columns(judge: Judge, relation: Relation) -> None:
-    """Require the contract's columns, with types that can serve."""
-    for column in TABLES.get(relation.name, {}):
-        problem = unusable(relation, column)
+def has_its_columns(judge: Judge, relation: Relation, settings: Settings) -> None:
+    """Require the contract's columns, with types that can serve; name the nearest ones for what is missing."""
+    nearest = nearest_columns(relation)
+    for column in relation.contract_columns:
+        problem, near = unusable(relation, column), nearest.get(column, "")
         judge.requires(
             problem is None,
-            problem or "",
+            f"{problem}; the nearest is {near}" if near else problem or "",
             why="the functions write and read this column",
-            advice=MIGRATE,
+            advice=MIGRATE if relation.column(column) else how_to_name(relation, column, near, settings),
         )
 
 
 def is_readable(judge: Judge, catalogue: Catalogue, relation: Relation) -> None:
     """Require that the suite's role may read each column without personal data, and sees every row."""
     role = catalogue.role
-    gap = catalogue.unreadable(relation, TABLES.get(relation.name, {}).keys() - PERSONAL_COLUMNS)
+    gap = catalogue.unreadable(relation, relation.contract_columns.keys() - PERSONAL_COLUMNS)
     if gap is not None:
         judge.fails(
             gap.reason,

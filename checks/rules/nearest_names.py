@@ -1,0 +1,54 @@
+"""What check 1 says of the nearest table or column where names differ, and the setting that would name it."""
+
+from __future__ import annotations
+
+import json
+
+from fixtures.database.catalogue import MIGRATE, Catalogue, Relation
+from fixtures.database.contract import DLQ, MAY_BE_ABSENT, TABLES
+from fixtures.database.nearest import matches
+from fixtures.database.sources import DONE
+from fixtures.settings.model import Settings
+
+PROPOSE = "`pytest --propose-settings` prints all settings for what is there"
+
+
+def nearest_table(catalogue: Catalogue, table: str, settings: Settings) -> tuple[str, str]:
+    """Return which table is most like a missing one, and how to name it; empty texts if none is."""
+    one = catalogue.similar.get(table)
+    if one is None:
+        return "", ""
+    alike = f" and {len(one.renamed)} with similar names" if one.renamed else ""
+    found = f"; {one.schema}.{one.name} has {one.same} of its {len(TABLES[table])} columns{alike}"
+    schema = f"schema = {_toml(one.schema)} in [names] and " if one.schema != settings.names.schema else ""
+    return (
+        found,
+        f"if it is this table, set {schema}{table} = {_toml(one.name)} in [names.tables] ({PROPOSE}); else ",
+    )
+
+
+def nearest_columns(relation: Relation) -> dict[str, str]:
+    """Return the columns that may stand for missing ones of the contract, by the contract's names."""
+    wanted = relation.contract_columns
+    missing = {name: types for name, types in wanted.items() if relation.column(name) is None}
+    known = {relation.actual(name) for name in wanted}
+    return matches(missing, {one.name: one.type for one in relation.columns if one.name not in known})
+
+
+def how_to_name(relation: Relation, column: str, nearest: str, settings: Settings) -> str:
+    """Return what to do about a missing column: a setting if it has another name or is not needed, or a migration."""
+    table = relation.contract or relation.name
+    where = f"[columns.{table}]"
+    if table == DLQ and settings.dead_letters:
+        where = f"the columns of {relation.name} in [[dead_letters]]"
+    if nearest:
+        return f"if it is this column, set {column} = {_toml(nearest)} in {where}; else {MIGRATE}"
+    if (table, column) == (DONE, "processed"):
+        return f'if each row means that its message was processed, set {column} = "" in {where}; else {MIGRATE}'
+    if column in MAY_BE_ABSENT.get(table, ()):
+        return f'if the deployment does without it, set {column} = "" in {where}; else {MIGRATE}'
+    return MIGRATE
+
+
+def _toml(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
