@@ -28,7 +28,7 @@ def exists(judge: Judge, catalogue: Catalogue, table: str, settings: Settings) -
         there,
         catalogue.what_is_missing(table, schema) + found,
         expected=f"a table {schema}.{catalogue.actual(table)}",
-        why="without it failed webhook messages are lost without a trace",
+        why="the functions write it: without it, webhook messages are lost without a trace",
         advice=naming + catalogue.how_to_create(table),
     )
     return relation if there else None
