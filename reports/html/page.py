@@ -8,7 +8,7 @@ from importlib.resources import files
 from itertools import groupby
 
 from fixtures.outcome import Status
-from reports import findings, labels
+from reports import findings, labels, rights
 from reports.allure.text import AREAS, EPICS
 from reports.case import WORST_FIRST
 from reports.html.cases import (
@@ -65,6 +65,7 @@ def document(result: RunResult, facts: Mapping[str, str], references: References
         _failed(result, references),
         _causes("errors", "What could not be looked at", labels.WHAT_TO_DO, findings.errors(result)),
         _causes("unproven", "What is unproven", labels.WOULD_PROVE, findings.unproven(result)),
+        _rights(rights.missing_rights(result)),
         _causes("not-applicable", "What does not apply", "", findings.not_applicable(result)),
         _all(result, references),
         _run(facts),
@@ -155,6 +156,14 @@ def _causes(name: str, title: str, help_label: str, causes: Iterable[findings.Ca
         for (checks, help_), group in groupby(causes, lambda cause: (cause.checks, cause.help))
     ]
     return _section(name, title, tag("ul", entries, class_="causes card")) if entries else Markup()
+
+
+def _rights(sql: str) -> Markup:
+    """The missing rights as one block to copy."""
+    if not sql:
+        return Markup()
+    block = tag("pre", tag("code", sql))
+    return _section("rights", rights.TITLE, tag("div", tag("p", rights.NOTE), block, class_="card"))
 
 
 def _all(result: RunResult, references: References) -> Markup:
