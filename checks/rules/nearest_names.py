@@ -36,7 +36,7 @@ def nearest_columns(relation: Relation) -> dict[str, str]:
 
 
 def how_to_name(relation: Relation, column: str, nearest: str, settings: Settings) -> str:
-    """Return what to do about a missing column: a setting if it has another name or is not needed, or a migration."""
+    """Return what to do about a missing column: name another one, declare it absent, or apply a migration."""
     table = relation.contract or relation.name
     where = f"[columns.{table}]"
     if table == DLQ and settings.dead_letters:

@@ -10,6 +10,7 @@ from checks.rules.partition_commands import MONTH_IN_NAME, Commands, months
 from fixtures.database.partitions import EVENTS, MOST_ROWS, SUCCESSOR, EventsTable, Partition, Partitioning
 from fixtures.outcome import NotApplicable
 from fixtures.settings.model import Settings
+from fixtures.settings.naming import table_name
 from fixtures.wording import ago, clock, counted, listed
 
 KEY = "RANGE (created_at)"
@@ -30,7 +31,7 @@ def enabled_table(judge: Judge, found: Partitioning, settings: Settings) -> Even
     """
     partitioned = [table for name in (EVENTS, SUCCESSOR) if (table := found.table(name)) and table.key]
     if not partitioned and not found.lookalikes:
-        raise NotApplicable("partitioning is not enabled: wa_events is an ordinary table")
+        raise NotApplicable(f"partitioning is not enabled: {table_name(settings, EVENTS)} is an ordinary table")
     table, names = partitioned[0] if partitioned else None, listed(found.lookalikes, separator=", ")
     judge.requires(
         not found.lookalikes,
