@@ -8,11 +8,14 @@ from difflib import get_close_matches
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from checks.judge import Judge
+from checks.rules import function_rights
 from checks.rules.dates import not_in_the_future
+from checks.rules.job_targets import DLQ_FUNCTION, OPERATOR, Target, as_its_user, label, told
 from fixtures import schedule
-from fixtures.database.catalogue import Catalogue, Function
+from fixtures.database.catalogue import Catalogue
 from fixtures.database.cron import CronJob, CronSchedule, Run
 from fixtures.database.identifiers import literal, quoted
+from fixtures.database.rights import Function
 from fixtures.settings.model import Job, Settings
 from fixtures.wording import ago, clock, counted, listed
 
@@ -38,12 +41,20 @@ class Scheduled:
     @property
     def why(self) -> str:
         """Why it matters that the job runs."""
-        return why(self.expected)
+        return why(self.expected, self.settings)
 
     @property
     def call(self) -> str:
-        """The SQL statement that calls its function."""
+        """The SQL statement that calls its SQL function."""
         return call_of(self.expected, self.settings)
+
+    @property
+    def by_hand(self) -> str:
+        """What to do to see how the job's work goes."""
+        there = {(one.schema, one.name) for one in self.catalogue.functions}
+        if (self.settings.names.schema, self.expected.function) in there:
+            return f"run {self.call} by hand"
+        return f"run the command of job {self.found.name} by hand"
 
     @property
     def now(self) -> datetime:
@@ -68,44 +79,89 @@ class Scheduled:
         return schedule.next_due(self.expected.schedule, since, self.zone)
 
 
-def why(job: Job) -> str:
+def why(job: Job, settings: Settings) -> str:
     """Why it matters that a job runs."""
-    return WHY.get(job.function, f"no job calls {job.function}() until it runs again")
+    function = DLQ_FUNCTION if job.edge_function == settings.names.dlq_processor else job.function
+    return WHY.get(function or "", f"no job calls {job.target} until it runs again")
 
 
 def call_of(job: Job, settings: Settings) -> str:
-    """Return the SQL statement that calls a job's function, quoted and with its schema."""
-    return f"SELECT {quoted(settings.names.schema, job.function)}()"
+    """Return the SQL statement that calls a job's SQL function, quoted and with its schema."""
+    return f"SELECT {quoted(settings.names.schema, job.function or '')}()"
 
 
-def is_scheduled_once(judge: Judge, cron: CronSchedule, expected: Job, settings: Settings) -> CronJob | None:
+def is_scheduled_once(
+    judge: Judge, cron: CronSchedule, expected: Job, catalogue: Catalogue, settings: Settings
+) -> CronJob | None:
     """Require exactly one job of the name; return the first one, if there is any."""
     found = cron.named(expected.name)
     if not found and cron.hidden:
         judge.cannot_tell(f"no job {expected.name} is visible, but {cron.hidden}", cron.grant)
         return None
-    names = [job.name for job in cron.jobs if job.name]
-    near = get_close_matches(expected.name, names, n=1)
-    judge.requires(
-        bool(found),
-        f"no job {expected.name} is scheduled" + (f"; the nearest is {_told(near[0])}" if near else ""),
-        expected=f"cron.job has {expected.name} with schedule {expected.schedule}",
-        why=why(expected),
-        advice=f"SELECT cron.schedule({literal(expected.name)}, {literal(expected.schedule)}, "
-        f"{literal(call_of(expected, settings))})",
-    )
+    if not found:
+        _is_missing(judge, cron, expected, catalogue, settings)
+    else:
+        judge.holds()
     judge.requires(
         len(found) <= 1,
-        f"{len(found)} jobs are called {expected.name}, of users "
-        f"{', '.join(_told(job.username) for job in found)}",
+        f"{len(found)} jobs are called {expected.name}, of users {', '.join(told(job.username) for job in found)}",
         expected="exactly one",
         why="the same work runs twice at the same time",
-        advice="all but one of these, each as the job's user: "
-        + listed(f"SELECT cron.unschedule({job.id})" for job in found),
+        advice="all but one of these: "
+        + listed(as_its_user(job, f"SELECT cron.unschedule({job.id})") for job in found),
     )
     if found and cron.hidden:
         judge.cannot_tell(f"{cron.hidden}, so a second job that does the same cannot be excluded", cron.grant)
     return found[0] if found else None
+
+
+def _is_missing(judge: Judge, cron: CronSchedule, expected: Job, catalogue: Catalogue, settings: Settings) -> None:
+    """Report that no job has the name, with the nearest name, and the job that does the same under another one."""
+    names = [job.name for job in cron.jobs if job.name]
+    near = get_close_matches(expected.name, names, n=1)
+    text = f"no job {expected.name} is scheduled" + (f"; the nearest is {told(near[0])}" if near else "")
+    others = list(Target(expected, cron, settings).others())
+    if others:
+        text += "; " + ", ".join(
+            f"{label(job)} {way.does} on schedule {told(job.schedule)}" for job, way in others
+        )
+        advice = (
+            f"write that job's name into [[jobs]] of deployment.toml, or unschedule it before {expected.name} is "
+            "scheduled: two jobs would do the same work"
+        )
+    else:
+        advice = _scheduling(expected, catalogue, settings)
+    judge.fails(
+        text,
+        expected=f"cron.job has {expected.name} with schedule {expected.schedule}",
+        why=why(expected, settings),
+        advice=advice,
+    )
+
+
+def _scheduling(expected: Job, catalogue: Catalogue, settings: Settings) -> str:
+    """How to schedule a job that is missing."""
+    if expected.edge_function:
+        return (
+            f"schedule job {expected.name} with cron.schedule, so that it calls {settings.names.functions_path}/"
+            f"{expected.edge_function} by net.http_post, with a key from Vault"
+        )
+    call = literal(call_of(expected, settings))
+    command = f"SELECT cron.schedule({literal(expected.name)}, {literal(expected.schedule)}, {call})"
+    return call_advice(expected, catalogue, settings, command)
+
+
+def call_advice(expected: Job, catalogue: Catalogue, settings: Settings, command: str) -> str:
+    """The command that has a job call its SQL function; without such a function, what to do first."""
+    schemas = sorted({one.schema for one in catalogue.functions if one.name == expected.function})
+    schema = settings.names.schema
+    if schema in schemas:
+        return command
+    elsewhere = f"; there is one in {listed(schemas)}" if schemas else ""
+    return (
+        f"create function {schema}.{expected.target} first, with the migration that defines it{elsewhere}; this "
+        "check advises the command for the job once it exists"
+    )
 
 
 def is_active_and_right(judge: Judge, job: Scheduled) -> None:
@@ -115,20 +171,20 @@ def is_active_and_right(judge: Judge, job: Scheduled) -> None:
         found.active,
         f"job {found.name} is inactive",
         why=job.why,
-        advice=f"SELECT cron.alter_job({found.id}, active := true)",
+        advice=as_its_user(found, f"SELECT cron.alter_job({found.id}, active := true)"),
     )
     judge.requires(
         schedule.same_schedule(expected.schedule, found.schedule),
-        f"job {found.name} runs on schedule {_told(found.schedule)}",
+        f"job {found.name} runs on schedule {told(found.schedule)}",
         expected=expected.schedule,
-        advice=f"SELECT cron.alter_job({found.id}, schedule := {literal(expected.schedule)})",
+        advice=as_its_user(found, f"SELECT cron.alter_job({found.id}, schedule := {literal(expected.schedule)})"),
     )
     database = expected.database or job.catalogue.database
     judge.requires(
         found.database == database,
-        f"job {found.name} runs in database {_told(found.database)}",
+        f"job {found.name} runs in database {told(found.database)}",
         expected=database,
-        advice=f"SELECT cron.alter_job({found.id}, database := {literal(database)})",
+        advice=as_its_user(found, f"SELECT cron.alter_job({found.id}, database := {literal(database)})"),
     )
     judge.requires(
         job.catalogue.settings.get("cron.launch_active_jobs", "on") == "on",
@@ -137,58 +193,37 @@ def is_active_and_right(judge: Judge, job: Scheduled) -> None:
     )
 
 
-def calls_its_function(judge: Judge, job: Scheduled) -> None:
-    """Require its command to call the function, which exists and is closed to the public, and no other job to."""
-    function = job.expected.function
-    schema = job.settings.names.schema
-    calls = [call for call in job.found.calls if _same_function(call, function, schema)]
-    if judge.requires(
-        bool(calls),
-        f"the command of job {job.found.name} calls {', '.join(job.found.calls) or 'no function'}",
-        expected=f"a call of {function}(), in schema {schema} or in none",
-        advice=f"SELECT cron.alter_job({job.found.id}, command := {literal(job.call)})",
-    ):
-        _function_is_sound(judge, job.catalogue, calls[0])
-    twins = [
-        other
-        for other in job.cron.jobs
-        if other.id != job.found.id
-        and other.name != job.found.name
-        and other.active
-        and any(_same_function(call, function, schema) for call in other.calls)
-    ]
-    judge.requires(
-        not twins,
-        f"{function}() is also called by {', '.join(_label(twin) for twin in twins)}",
-        expected=f"no other active job calls {function}()",
-        why="two passes work on the same entries",
-        advice="; ".join(f"SELECT cron.unschedule({twin.id})" for twin in twins),
-    )
-
-
-def _function_is_sound(judge: Judge, catalogue: Catalogue, call: str) -> None:
+def function_is_sound(judge: Judge, job: Scheduled, call: str) -> None:
+    """Require a function, by its name in a command, to exist and to be closed to the public."""
     schema, _, name = call.rpartition(".")
     there: list[Function] = [
         function
-        for function in catalogue.functions
+        for function in job.catalogue.functions
         if function.name == name and (not schema or function.schema == schema)
     ]
     judge.requires(
         bool(there),
         f"function {call}() does not exist",
         why="pg_cron stores any command; this one fails whenever it runs",
-        advice="apply the migration that creates it (`supabase db push`)",
+        advice=f"create function {call}(), with the migration that defines it; the job stays as it is",
     )
-    open_ones = [function for function in there if function.executable_by]
-    exposed = sorted({role for function in open_ones for role in function.executable_by})
+    function_rights.report(judge, job.catalogue, there)
+    open_ones = [function for function in there if function_rights.who_does_harm(job.catalogue, function)]
+    exposed = sorted({role for one in open_ones for role in function_rights.who_does_harm(job.catalogue, one)})
     judge.requires(
         not exposed,
         f"function {call}() can be executed by {', '.join(exposed)}",
         expected="only its owner and service_role may execute it",
         why="anybody with the app's public key can start it over the REST API",
-        advice=f"REVOKE EXECUTE ON FUNCTION {', '.join(_signature(function) for function in open_ones)} "
-        f"FROM {', '.join(['PUBLIC', *exposed])}",
+        advice=_closing(open_ones, exposed, job.found.username),
     )
+
+
+def _closing(functions: list[Function], exposed: list[str], user: str) -> str:
+    """The commands that close functions to the public; a job's user that is not the operator keeps its right."""
+    names = ", ".join(_signature(function) for function in functions)
+    revoke = f"REVOKE EXECUTE ON FUNCTION {names} FROM {', '.join(['PUBLIC', *exposed])}"
+    return revoke if user == OPERATOR else f"{revoke}; GRANT EXECUTE ON FUNCTION {names} TO {quoted(user)}"
 
 
 def _signature(function: Function) -> str:
@@ -266,7 +301,7 @@ def _due_run_since_deployment(judge: Judge, job: Scheduled) -> None:
     judge.requires(
         ran,
         f"job {job.found.name} was due at {clock(due)} and did not run",
-        advice=f"run {job.call} by hand, and look for the scheduler's errors in the logs",
+        advice=f"{job.by_hand}, and look for the scheduler's errors in the logs",
     )
 
 
@@ -288,7 +323,7 @@ def _latest_run_succeeded(judge: Judge, job: Scheduled) -> None:
         f"{finished.message or 'without a message'}",
         expected="succeeded",
         why=job.why,
-        advice=f"run {job.call} by hand to see the error",
+        advice=f"{job.by_hand} to see the error",
     )
 
 
@@ -351,18 +386,3 @@ def no_run_failed(judge: Judge, cron: CronSchedule) -> None:
     else:
         judge.requires(True, "")
         judge.finds(f"{cron.runs_in_window} runs, {sum(group.count for group in cron.failed_runs)} failed")
-
-
-def _same_function(call: str, function: str, schema: str) -> bool:
-    """Whether a call means the schema's function; without a schema, the search path is taken to find it."""
-    given, _, name = call.rpartition(".")
-    return name == function and given in ("", schema)
-
-
-def _label(job: CronJob) -> str:
-    return f"{_told(job.name) if job.name else 'an unnamed job'} (job {job.id} of {_told(job.username)})"
-
-
-def _told(name: str) -> str:
-    """A name for a sentence, in quotes if it has outer spaces or characters that are not printed."""
-    return name if name.isprintable() and name == name.strip() else repr(name)
