@@ -57,6 +57,12 @@ def trusts_the_user(policy: Policy) -> bool:
     return any(SET_BY_ANYBODY.search(text) for text in (policy.expression, policy.check) if text)
 
 
+def reads(policy: Policy, table: str) -> bool:
+    """Whether its condition has a query on a table of this name."""
+    query = re.compile(rf'\b(FROM|JOIN)\s+\(*(("[^"]+"|\w+)\.)?"?{re.escape(table)}\b', re.IGNORECASE)
+    return any(query.search(text) for text in (policy.expression, policy.check) if text)
+
+
 def _holds(condition: str) -> bool:
     text = _bare(condition)
     for operator, quantifier in (("OR", any), ("AND", all)):

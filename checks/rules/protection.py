@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.judge import Judge
-from checks.rules.policies import COMMANDS, expression_of, is_open, opening, trusts_the_user
+from checks.rules.policies import COMMANDS, expression_of, is_open, opening, reads, trusts_the_user
 from fixtures.database.catalogue import KINDS, Catalogue, Relation
 from fixtures.database.contract import CUSTOMER_TABLES, PUBLIC_ROLES, REVEALING_COLUMNS, SERVICE_ROLE, SUCCESSORS
 from fixtures.database.rights import Partitions, Policy, View
@@ -125,14 +125,12 @@ def _policies_work(judge: Judge, catalogue: Catalogue, relation: Relation) -> No
             for role in PUBLIC_ROLES
             if any(policy.concerns(role, command) and _may(relation, role, command) for command in COMMANDS)
         ]
-        failing = {role: needed for role, needed in policy.refused if role in used}
-        role, needed = next(iter(failing.items()), ("", ""))
+        failure = _why_it_fails(policy, relation, used)
         judge.requires(
-            not failing or not relation.row_security,
-            f'policy "{policy.name}" of {name} fails in every query of role {role}: it needs {needed}, which the '
-            "role may not use",
+            not failure or not relation.row_security,
+            f'policy "{policy.name}" of {name} fails in every query of role {failure}',
             expected="policies that can be evaluated",
-            why="the query fails, whatever the rows; with that right, the role could read more than was meant",
+            why="the query fails, whatever the rows, and mending the policy may show more than was meant",
             advice=f"REVOKE ALL ON {relation.sql_name} FROM {_public(catalogue)}; "
             "then rewrite the policy, or drop it",
         )
@@ -144,6 +142,16 @@ def _policies_work(judge: Judge, catalogue: Catalogue, relation: Relation) -> No
     if relation.policies and not relation.row_security:
         count = counted(len(relation.policies), "policy", "policies")
         judge.finds(f"{count} of {name} without effect: row security is off")
+
+
+def _why_it_fails(policy: Policy, relation: Relation, roles: list[str]) -> str:
+    """The first of the roles for which every query fails, and why; empty if it fails for none."""
+    for role, needed in policy.refused:
+        if role in roles:
+            return f"{role}: it needs {needed}, which the role may not use"
+    if roles and reads(policy, relation.name):
+        return f"{roles[0]}: it reads the table that it belongs to, which never ends"
+    return ""
 
 
 def _waits(policy: Policy, role: str) -> bool:

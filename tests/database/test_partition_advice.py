@@ -149,6 +149,15 @@ def test_open_policy_of_siblings_is_not_copied(any_deployment, judged):
     assert owner(f"SELECT count(*) FROM pg_policy WHERE polrelid = '{partition(3)}'::regclass") == [(0,)]
 
 
+def test_policy_with_a_phone_number_is_not_copied(any_deployment, judged):
+    """The number is masked in the evidence, so the policy would be another one; the partition stays closed."""
+    owner = any_deployment.owner_execute
+    owner(f"CREATE POLICY one ON {partition(2)} TO service_role USING (phone_number = '+250788123456')")
+    owner(f"DROP TABLE {partition(3)}; DROP TABLE {partition(1)}; DROP TABLE {partition(-1)}")
+    follow(judged, owner)
+    assert owner(f"SELECT count(*) FROM pg_policy WHERE polrelid = '{partition(3)}'::regclass") == [(0,)]
+
+
 SPELLINGS = (
     "events_p{:%Y_%m}",
     "wa_events_{:%Y%m}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import psycopg
 import pytest
 
 from checks.test_immediate import test_customer_table_is_protected as protected
@@ -141,6 +142,14 @@ FAULTS = {
         'policy "seen" of public.whatsapp_messages fails in every query of role authenticated: it needs table '
         "auth.users, which the role may not use",
     ),
+    "a policy that reads its own table": (
+        "whatsapp_messages",
+        AUTH
+        + OWNED
+        + policy(f"owner = auth.uid() AND EXISTS (SELECT FROM {TEXTS} AS t WHERE t.owner = auth.uid())"),
+        'policy "seen" of public.whatsapp_messages fails in every query of role authenticated: it reads the table '
+        "that it belongs to, which never ends",
+    ),
     "a policy whose function is closed": (
         "whatsapp_messages",
         AUTH + "REVOKE EXECUTE ON FUNCTION auth.uid() FROM PUBLIC;" + OWNED + policy("owner = auth.uid()"),
@@ -242,6 +251,14 @@ def test_odd_but_healthy_is_quiet(variant, any_deployment, made):
     made(ODD_BUT_HEALTHY[variant])
     outcomes = judge_all([protected, others], read(any_deployment.access, [protected, others]))
     assert {case: one.reason for case, one in outcomes.items() if one.status is not Status.PASSED} == {}
+
+
+@pytest.mark.parametrize("fault", [name for name in FAULTS if name.startswith("a policy that")])
+def test_failing_policies_do_fail(fault, any_deployment, made):
+    """Postgres agrees: each query of the role is an error."""
+    made(FAULTS[fault][1])
+    with pytest.raises(psycopg.Error, match=r"infinite recursion|permission denied for table users"):
+        any_deployment.superuser_execute(f"SET ROLE authenticated; SELECT count(*) FROM {TEXTS}")
 
 
 def test_dlq_partitions_are_judged(judged, made):
