@@ -18,8 +18,10 @@ def nearest_table(catalogue: Catalogue, table: str, settings: Settings) -> tuple
     one = catalogue.similar.get(table)
     if one is None:
         return "", ""
-    alike = f" and {len(one.renamed)} with similar names" if one.renamed else ""
-    found = f"; {one.schema}.{one.name} has {one.same} of its {len(TABLES[table])} columns{alike}"
+    of, renamed = f"of its {len(TABLES[table])} columns", len(one.renamed)
+    has = f"{one.same} {of}" if one.same else f"{renamed} {of} under similar names"
+    has += f", and {renamed} under similar names" if one.same and renamed else ""
+    found = f"; {one.schema}.{one.name} has {has}"
     schema = f"schema = {_toml(one.schema)} in [names] and " if one.schema != settings.names.schema else ""
     return (
         found,
