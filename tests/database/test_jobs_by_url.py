@@ -151,7 +151,7 @@ def test_call_under_a_condition_is_unproven(where, judged, changed):
     assert_outcome(
         judged(check_02, cron_job=JOB),
         Status.UNPROVEN,
-        f"job process-dlq-entries has process_dlq_entries() {where}: its command does not show whether a run calls",
+        f"job process-dlq-entries has process_dlq_entries() {where}: its command does not show whether",
     )
 
 
