@@ -37,6 +37,16 @@ SENTENCES = {
     f"[[jobs]]\n{JOB}schedule = '* * * * *'\nedge_function = 'e'\n": (
         "[[jobs]] no. 1 has both function and edge_function; expected one of the two"
     ),
+    "[names.answers_as]\n'wa webhook' = 'wa-router'\n": (
+        "names.answers_as has a key that is 'wa webhook'; expected each key the name of an edge function, such as "
+        "wa-webhook"
+    ),
+    "[names.answers_as]\nwa-webhook = 3\n": (
+        "names.answers_as.wa-webhook is 3; expected the name under which the function answers"
+    ),
+    "[names]\nwithout_health = ['a b']\n": (
+        "names.without_health has an item that is 'a b'; expected a list of different texts" + EACH
+    ),
     # Wrong types.
     "[thresholds]\ndlq_pending = 'many'\n": (
         "thresholds.dlq_pending is a text; expected a whole number from 0 to 1000000000"
@@ -214,6 +224,14 @@ def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(None, "x", {"EASYMO_BASE_URL": "nonsense"}, tmp_path)
     assert len(caught.value.problems) == 4
+
+
+def test_two_functions_may_answer_as_one(tmp_path: Path) -> None:
+    """A router answers for several functions."""
+    names = "[names.answers_as]\nwa-webhook = 'wa-router'\nwa-webhook-core = 'wa-router'\n"
+    (tmp_path / "deployment.toml").write_text(names)
+    settings, _ = load_settings(None, None, {}, tmp_path)
+    assert settings.names.answers_as == {"wa-webhook": "wa-router", "wa-webhook-core": "wa-router"}
 
 
 def test_defaults_without_a_file(tmp_path: Path) -> None:
