@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 
 import psycopg
@@ -67,6 +68,24 @@ def as_owner(any_deployment, printed):
 def test_page_shows_what_is_printed(printed):
     """The page's SQL equals the output for the default settings, so the tests apply to both."""
     assert snippet("operations.md", "--role-sql") == printed
+
+
+def test_printing_asks_nothing_of_a_deployment(printed, tmp_path):
+    """Nobody connects to the address, and the settings' file decides."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        url = f"postgresql://v:word@127.0.0.1:{server.getsockname()[1]}/postgres"
+        run = run_suite(tmp_path, "--role-sql", environ=environment(EASYMO_DATABASE_URL=url))
+        with pytest.raises(TimeoutError):
+            server.accept()
+    assert (run.status, run.output) == (0, printed)
+
+
+def test_other_paths_are_refused(tmp_path):
+    """Only the folder of the checks has settings."""
+    run = run_suite(tmp_path, "--role-sql", "tests/docs")
+    assert run.status == 4
+    assert "--role-sql takes the settings of the folder checks" in run.output
 
 
 def test_password_is_left_to_a_person(printed):
