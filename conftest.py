@@ -13,5 +13,6 @@ pytest_plugins = [
     "reports.plugin",
     "reports.listing",
     "reports.role",
+    "reports.proposal",
     "fixtures.run",
 ]

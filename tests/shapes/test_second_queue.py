@@ -92,7 +92,8 @@ def test_backlog_counts_both_queues(queues):
     deployment, settings = queues
     deployment.superuser_execute(
         f"INSERT INTO {QUEUE} (worker, message, state, due, inserted_at) "
-        "SELECT 'template-sender', '{}', 'retrying', now() + interval '1 hour', now() - interval '2 hours' FROM generate_series(1, 99)"
+        "SELECT 'template-sender', '{}', 'retrying', now() + interval '1 hour', now() - interval '2 hours' "
+        "FROM generate_series(1, 99)"
     )
     outcome = judge(check_09, read(deployment.access, [check_09], settings))
     assert_outcome(outcome, Status.FAILED, "105 entries pending")
@@ -113,7 +114,8 @@ def test_message_in_second_queue_is_followed(queues, state, status, said):
         "INSERT INTO wa_events (event_type, message_id, direction, status, created_at) "
         f"VALUES ('message', '{LOST}', 'inbound', 'received', now() - interval '2 hours');"
         f"INSERT INTO {QUEUE} (worker, message, tries, state, due, tried_at, inserted_at) "
-        f"VALUES ('template-sender', '{{\"messages\": [{{\"id\": \"{LOST}\"}}]}}', 1, '{state}', now() + interval '1 hour', "
+        f'VALUES (\'template-sender\', \'{{"messages": [{{"id": "{LOST}"}}]}}\', 1, '
+        f"'{state}', now() + interval '1 hour', "
         "now() - interval '1 hour', now() - interval '2 hours')"
     )
     assert_outcome(judge(check_10, read(deployment.access, [check_10], settings)), status, *filter(None, [said]))
