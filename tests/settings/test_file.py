@@ -144,6 +144,39 @@ SENTENCES = {
         "[[log_allowances]] no. 1, match has too few letters besides ids, numbers and quotes, so it would match "
         "almost everything; expected at least 5 letters of the fingerprint"
     ),
+    # Names of tables, columns and statuses.
+    "[columns.webhook_dlk]\nstatus = 'state'\n": (
+        "columns.webhook_dlk is not a setting; the nearest valid name is webhook_dlq"
+    ),
+    "[columns.webhook_dlq]\nnext_rety_at = 'retry_at'\n": (
+        "columns.webhook_dlq.next_rety_at is not a setting; the nearest valid name is next_retry_at"
+    ),
+    "[columns.webhook_dlq]\nstatus = 3\n": (
+        "columns.webhook_dlq.status is 3; expected the name of a column in the deployment"
+    ),
+    "[columns.webhook_dlq]\nstatus = ''\n": (
+        "columns.webhook_dlq.status is empty; expected the name of a column in the deployment"
+    ),
+    "[columns.webhook_dlq]\nstatus = 'x'\nservice = 'x'\n": (
+        "columns.webhook_dlq has 'x' twice; expected each name once"
+    ),
+    "[columns]\nwebhook_dlq = 'x'\n": "columns.webhook_dlq is a text; expected a table",
+    "[names.tables]\nwa_event = 'events'\n": (
+        "names.tables.wa_event is not a setting; the nearest valid name is wa_events"
+    ),
+    "[[dead_letters]]\ntable = 'q'\n[dead_letters.statuses]\npendig = ['queued']\n": (
+        "[[dead_letters]] no. 1, statuses.pendig is not a setting; the nearest valid name is pending"
+    ),
+    "[[dead_letters]]\ntable = 'q'\nstatuses = { pending = ['x'], failed = ['x'] }\n": (
+        "[[dead_letters]] no. 1, statuses has 'x' twice; expected each name once"
+    ),
+    "[[dead_letters]]\ntable = 'q'\nretries = 0\n": (
+        "[[dead_letters]] no. 1, retries is 0; expected a whole number above 0, at most 1000000000"
+    ),
+    "[[dead_letters]]\nretries = 3\n": "[[dead_letters]] no. 1 has no table; expected a text that is not empty",
+    "[[dead_letters]]\ntable = 'q'\n[[dead_letters]]\ntable = 'q'\n": (
+        "dead_letters has 'q' twice; expected a list of different tables"
+    ),
     # Targets, the chosen one and the others.
     "[targets.staging.limits]\nhttp_concurency = 2\n": (
         "targets.staging.limits.http_concurency is not a setting; the nearest valid name is http_concurrency"
