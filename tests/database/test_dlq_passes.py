@@ -233,3 +233,34 @@ def test_counts_that_are_not_there_are_not_told_as_zero(outcomes, deployment):
     outcome = outcomes()[PASS]
     assert outcome.status is Status.PASSED, outcome.reason
     assert "an unknown number processed, an unknown number failed" in outcome.judge.findings[0]
+
+
+SILENT = "DELETE FROM public.dlq_processing_log WHERE status <> 'triggered'; DELETE FROM net._http_response;"
+RETRIED = (
+    "UPDATE public.webhook_dlq SET last_retry_at = now() - interval '4 minutes' "
+    "WHERE id = (SELECT id FROM public.webhook_dlq WHERE status = 'pending' ORDER BY created_at DESC LIMIT 1)"
+)
+
+
+def test_passes_that_write_no_rows_are_not_waited_for(outcomes, deployment):
+    """Only the schedule ever wrote rows: an entry's progress or an answer is the proof, not a row that never comes."""
+    deployment.superuser_execute(SILENT)
+    outcome = outcomes()[PASS]
+    assert outcome.status is Status.UNPROVEN
+    (doubt,) = outcome.judge.doubts
+    assert "passes of this processor write no completed rows" in doubt.proof
+    assert "--wait" not in outcome.reason
+
+
+def test_retried_entry_proves_a_pass(outcomes, deployment):
+    """An entry that was retried 4 minutes ago stands for the completed row that the processor does not write."""
+    deployment.superuser_execute(SILENT + RETRIED)
+    outcome = outcomes()[PASS]
+    assert outcome.status is Status.PASSED
+    assert any("no completed row, but an entry was retried" in said for said in outcome.judge.findings)
+
+
+def test_retried_entry_excuses_no_failed_pass(outcomes, deployment):
+    """Where passes write rows, the latest of them decides."""
+    deployment.superuser_execute(f"{SET} status = 'failed' {LATEST}; {RETRIED}")
+    assert outcomes()[PASS].status is Status.FAILED
