@@ -243,7 +243,7 @@ RETRIED = (
 
 
 def test_passes_that_write_no_rows_are_not_waited_for(outcomes, deployment):
-    """Only the schedule ever wrote rows: an entry's progress or an answer is the proof, not a row that never comes."""
+    """Only the schedule ever wrote rows: progress or an answer is the proof, not a row that never comes."""
     deployment.superuser_execute(SILENT)
     outcome = outcomes()[PASS]
     assert outcome.status is Status.UNPROVEN
