@@ -9,7 +9,7 @@ from fixtures.outcome import CouldNotLook
 from fixtures.webhooks.controls import ACCEPTED, CONTROLS
 from fixtures.webhooks.forgeries.kinds import GENERATED, KINDS, REPLAYED
 from fixtures.webhooks.http.gateway import gateway_error
-from fixtures.webhooks.model import Answer, Attempt, EndpointProbes, ForgeryProbe, WebhookProbes
+from fixtures.webhooks.model import Answer, Attempt, ControlProbe, EndpointProbes, ForgeryProbe, WebhookProbes
 
 OTHER_WORDS = {
     REPLAYED: "with the signature of an earlier delivery",
@@ -35,6 +35,7 @@ def refuses_the_forgery(judge: Judge, probes: WebhookProbes, webhook: str, kind:
     for attempt in probe.attempts:
         is_refused(judge, webhook, attempt)
     _report_unproven(judge, webhook, probe)
+    _somebody_gets_in(judge, probes, endpoint, probe)
     if kind == "bit-flipped":
         _report_timing(judge, endpoint)
     if kind == GENERATED:
@@ -57,6 +58,28 @@ def _report_unproven(judge: Judge, webhook: str, probe: ForgeryProbe) -> None:
             f"{webhook} accepts {kinds}; this forgery is a variant of it, so its answer proves nothing",
             f"fix {kinds} first, then run the checks again",
         )
+
+
+def _somebody_gets_in(judge: Judge, probes: WebhookProbes, endpoint: EndpointProbes, probe: ForgeryProbe) -> None:
+    """A 401 counts as a refusal only if a correctly signed request was served: report where none was."""
+    refused = [
+        attempt for attempt in probe.attempts if attempt.answer is not None and attempt.answer.status == 401
+    ]
+    if not refused or probe.stand_in or any(control.served for control in endpoint.controls):
+        return
+    if not probes.signed:
+        judge.cannot_tell(
+            f"{endpoint.webhook} answered 401, which proves nothing without a correctly signed request: "
+            "WHATSAPP_APP_SECRET is not set",
+            HOW_TO_SIGN,
+        )
+        return
+    outcomes = {control.signed.outcome for control in endpoint.controls}
+    got = "everything answered 401" if outcomes == {"401"} else "no correctly signed request was served"
+    judge.cannot_tell(
+        f"{endpoint.webhook} answered 401, which proves nothing: {got}, as its signed cases say",
+        "a correctly signed request that is served",
+    )
 
 
 def _report_generated(judge: Judge, probes: WebhookProbes, endpoint: EndpointProbes) -> None:
@@ -125,9 +148,22 @@ def accepts_what_is_signed(judge: Judge, probes: WebhookProbes, webhook: str, na
             advice="compare the function's WHATSAPP_APP_SECRET (`supabase secrets list` shows its digest) with "
             "the app secret in Meta's dashboard, and verify the signature over the raw body",
         )
+        _was_served(judge, webhook, control, answer, words)
     is_refused(judge, webhook, control.changed)
     _show(judge, "Control and its changed copy", (control.signed, control.changed))
     could_look(judge, webhook, (control.signed, control.changed))
+
+
+def _was_served(judge: Judge, webhook: str, control: ControlProbe, answer: Answer, words: str) -> None:
+    """Require that an accepted request's body does not say that it was not served."""
+    judge.requires(
+        not control.unserved,
+        f"{webhook} answered {answer.status} to a correctly signed request {words}, but its body says that it was "
+        f"not served: {control.unserved}",
+        expected="2xx, and a body without such words",
+        why="Meta does not repeat a delivery that got 2xx, so its messages are lost",
+        advice=f"see the logs of {webhook}, and of the function that it forwards to",
+    )
 
 
 def could_look(judge: Judge, function: str, attempts: Iterable[Attempt]) -> None:
@@ -148,9 +184,7 @@ def _status(answer: Answer) -> str:
 
 def _why_not(answer: Answer) -> str:
     if answer.status >= 500:
-        return (
-            "a crash is not a refusal: Meta repeats such deliveries, and an attacker may use the crash"
-        )
+        return "a crash is not a refusal: Meta repeats such deliveries, and an attacker may use the crash"
     if answer.status < 300:
         return "anyone who knows the address can send it messages in any customer's name"
     if answer.status < 400:

@@ -56,6 +56,44 @@ def answers_204(arrival: Arrival, right: Response) -> Response:
     return Response(204) if arrival.is_delivery and right.status == 200 else right
 
 
+def accepting(document: object) -> Callable[[Arrival, Response], Response]:
+    """A change of the body of accepted deliveries."""
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return lambda arrival, right: (
+        replace(right, body=body) if arrival.is_delivery and right.status == 200 else right
+    )
+
+
+ACCEPTING = {
+    "meta-s-own-words": b"EVENT_RECEIVED",
+    "no-errors": b"ok, 0 errors",
+    "empty-error-fields": {"ok": True, "error": None, "errors": [], "degraded": False, "fallback": "none"},
+    "message-without-errors": {"message": "processed without any error, no fallback was needed"},
+    "counts": {"success": True, "error_count": 0, "status": "accepted"},
+    "a-list": [],
+}
+
+
+@pytest.mark.parametrize("body", ACCEPTING)
+def test_unusual_body_of_an_accepted_request_passes(server: Server, body: str) -> None:
+    """Words that deny trouble, and fields for trouble that are empty."""
+    change = accepting(ACCEPTING[body])
+    base_url = server.serve(lambda arrival: change(arrival, honest(arrival)))
+    evidence = read(settings_for("wa-webhook"), access_to(base_url), CHECK_04_PIECES)
+    assert not_passed(outcomes(evidence)) == {}
+
+
+def test_quoted_words_are_redacted(server: Server) -> None:
+    """A customer's number and words in the body of an accepted request are not in the evidence's quote."""
+    change = accepting({"error": 'no route for +250788123456: "muraho neza"'})
+    base_url = server.serve(lambda arrival: change(arrival, honest(arrival)))
+    evidence = read(settings_for("wa-webhook"), access_to(base_url), CHECK_04_PIECES)
+    reason = outcomes(evidence)["wa-webhook-ascii"].reason
+    assert "not served: error: no route for" in reason
+    assert "788123456" not in reason
+    assert "muraho" not in reason
+
+
 @odd
 def adds_headers(arrival: Arrival, right: Response) -> Response:
     more = [("x-request-id", "7"), ("strict-transport-security", "max-age=1"), ("set-cookie", "a=b")]

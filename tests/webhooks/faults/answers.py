@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from tests.webhooks.faults.registry import CONTROLS, FORGERIES, OWN_REQUEST, TRUST, all_of, fault
+from functools import partial
+
+from fixtures.webhooks.controls import CONTROLS as CONTROL_WORDS
+from tests.webhooks.faults.registry import (
+    CONTROLS,
+    FAULTS,
+    FORGERIES,
+    OWN_REQUEST,
+    TRUST,
+    Fault,
+    Handler,
+    all_of,
+    fault,
+)
 from tests.webhooks.server import SECRET, UNAUTHORIZED, Arrival, Response, answer, honest
 
 
@@ -12,9 +25,42 @@ def forbids_instead(arrival: Arrival) -> Response | None:
     return answer(403, {"error": "Forbidden"}) if refused else None
 
 
-@fault(all_of(CONTROLS, "answered 401 to a correctly signed request"))
+@fault(all_of(CONTROLS, "answered 401 to a correctly signed request"), *FORGERIES)
 def refuses_everything(arrival: Arrival) -> Response | None:
     return UNAUTHORIZED if arrival.is_delivery else None
+
+
+def unserved(document: object) -> Handler:
+    """Takes rightly signed requests with 200, and says in the body that nothing came of them."""
+    return lambda arrival: answer(200, document) if arrival.is_delivery and honest(arrival).status == 200 else None
+
+
+UNSERVED = {
+    "answers-success-false": ({"success": False}, "success: false"),
+    "answers-ok-false": ({"ok": False, "data": None}, "ok: false"),
+    "answers-degraded": ({"status": "degraded"}, "status: degraded"),
+    "answers-by-a-fallback": ({"received": True, "fallback": True}, "fallback: true"),
+    "answers-an-error": ({"error": {"code": "E1", "message": "no route"}}, "error: no route"),
+    "answers-that-forwarding-failed": (
+        {"message": "Forwarding to core failed"},
+        "message: Forwarding to core failed",
+    ),
+    "answers-an-error-in-a-list": ({"results": [{"status": "error"}]}, "status: error"),
+}
+for name, (document, words) in UNSERVED.items():
+    sentence = "answered 200 to a correctly signed request {}, but its body says that it was not served: " + words
+    FAULTS[name] = Fault(
+        name,
+        partial(unserved, document),
+        {control: sentence.format(CONTROL_WORDS[control].words) for control in CONTROLS},
+        FORGERIES,
+    )
+
+
+@fault({"raw-utf8": "its body says that it was not served: fallback"})
+def falls_back_for_raw_letters(arrival: Arrival) -> Response | None:
+    served = arrival.is_delivery and honest(arrival).status == 200
+    return Response(200, b"sent to the fallback queue") if served and not arrival.body.isascii() else None
 
 
 GATEWAY_WORDS = "the 401 comes from Supabase's gateway"
@@ -50,7 +96,7 @@ def is_not_deployed(arrival: Arrival) -> Response | None:
 
 
 @fault({"extended": "contains the right signature for the body it was sent"})
-def tells_the_expected_signature(arrival: Arrival) -> Response | None:
+def returns_the_expected_signature(arrival: Arrival) -> Response | None:
     if (
         not arrival.is_delivery
         or not (arrival.signature or "").endswith("00")
@@ -61,12 +107,12 @@ def tells_the_expected_signature(arrival: Arrival) -> Response | None:
 
 
 @fault({"extended": "contains the right signature for the body it was sent"})
-def tells_the_expected_signature_in_capitals(arrival: Arrival) -> Response | None:
-    told = tells_the_expected_signature(arrival)
-    return told and answer(401, {"error": "Invalid signature", "expected": arrival.right.upper()})
+def returns_the_expected_signature_in_capitals(arrival: Arrival) -> Response | None:
+    response = returns_the_expected_signature(arrival)
+    return response and answer(401, {"error": "Invalid signature", "expected": arrival.right.upper()})
 
 
 @fault({"no-json": "contains the app secret"})
-def tells_the_secret(arrival: Arrival) -> Response | None:
+def returns_the_secret(arrival: Arrival) -> Response | None:
     broken = arrival.is_delivery and arrival.body == b"this is not JSON"
     return answer(401, {"error": f"verified with {SECRET}"}) if broken else None
