@@ -15,22 +15,22 @@ pytestmark = pytest.mark.deploy
 
 @check("step-2.1", "Deploy wa-webhook", criterion="must", area="ci_cd")
 def test_wa_webhook_is_deployed(function_health: FunctionHealth, settings: Settings, judge: Judge) -> None:
-    health_rules.is_deployed(judge, function_health, health_rules.function_at(0, settings))
+    health_rules.is_deployed(judge, function_health, health_rules.function_at(0, settings), settings)
 
 
 @check("step-2.2", "Deploy wa-webhook-unified", criterion="must", area="ci_cd")
 def test_wa_webhook_unified_is_deployed(function_health: FunctionHealth, settings: Settings, judge: Judge) -> None:
-    health_rules.is_deployed(judge, function_health, health_rules.function_at(1, settings))
+    health_rules.is_deployed(judge, function_health, health_rules.function_at(1, settings), settings)
 
 
 @check("step-2.3", "Deploy wa-webhook-core", criterion="must", area="ci_cd")
 def test_wa_webhook_core_is_deployed(function_health: FunctionHealth, settings: Settings, judge: Judge) -> None:
-    health_rules.is_deployed(judge, function_health, health_rules.function_at(2, settings))
+    health_rules.is_deployed(judge, function_health, health_rules.function_at(2, settings), settings)
 
 
 @check("step-2.4", "Deploy dlq-processor", criterion="must", area="ci_cd")
 def test_dlq_processor_is_deployed(function_health: FunctionHealth, settings: Settings, judge: Judge) -> None:
-    health_rules.is_deployed(judge, function_health, health_rules.function_at(3, settings))
+    health_rules.is_deployed(judge, function_health, health_rules.function_at(3, settings), settings)
 
 
 health_endpoints = check("step-2.5", "Verify all health endpoints", criterion="must", area="reliability")

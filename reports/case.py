@@ -46,7 +46,7 @@ class Case:
     page: str
     """Path of the item's page below the project's root."""
     id: str
-    """The parameter's id, or the test's name where the test has no parameters."""
+    """The parameter's id, or the test's name if it has no parameters."""
     test: str
     """The test function's name."""
     node: str

@@ -108,7 +108,7 @@ def _status(raised: BaseException | None, when: str) -> Status:
         return Status.NOT_APPLICABLE
     if isinstance(raised, pytest.skip.Exception):
         return Status.UNPROVEN
-    # An error in teardown says nothing about the deployment, whatever its type.
+    # An error in teardown, of any type, is not a fault of the deployment.
     if isinstance(raised, AssertionError) and when != "teardown":
         return Status.FAILED
     return Status.ERROR

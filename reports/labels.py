@@ -23,7 +23,7 @@ class StatusWords:
     """In the summary."""
     allure: str
     junit: str = ""
-    """Element of junit.xml; empty where a passed test has none."""
+    """Element of junit.xml; empty for a passed test, which has none."""
 
     @property
     def with_sign(self) -> str:

@@ -11,7 +11,7 @@ import pytest
 from fixtures.files import write_atomically
 from fixtures.keys import EVIDENCE
 from reports import directory, pages, summary
-from reports.allure import environment as allure_environment
+from reports.allure import environment
 from reports.charts import gallery
 from reports.ci import github
 from reports.ci.run import ci_run
@@ -32,7 +32,7 @@ def write_reports(config: pytest.Config, record: Record, result: RunResult) -> l
         "the charts": lambda: gallery.write(config, result, folder),
         directory.SUMMARY: lambda: write_atomically(folder / directory.SUMMARY, _summary(config, result, folder)),
         directory.PAGE: lambda: index.write(config, record, result),
-        directory.ALLURE: lambda: allure_environment.write(config, record, result),
+        directory.ALLURE: lambda: environment.write(config, record, result),
         "the summary of the GitHub step": lambda: github.append_step_summary(
             _step_summary(config, result, folder)
         ),

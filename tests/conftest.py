@@ -1,4 +1,4 @@
-"""Loads the plugin that gives the suite's own tests their deployments; runs of checks never see it."""
+"""Loads the plugins of the suite's own tests; runs of checks do not load them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from fixtures.settings.selection import asks_for
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the plugin for tests only: pytest reads this file in runs of checks too."""
+    """Register the plugins for tests only; pytest also reads this file in runs of checks."""
     if asks_for(config, "tests"):
         from tests import deployments, plugin
 
         config.pluginmanager.register(deployments, "tests.deployments")
         config.pluginmanager.register(plugin, "tests.plugin")
-        _heed_interrupts()
+        _restore_interrupts()
 
 
-def _heed_interrupts() -> None:
-    """A shell starts its background jobs deaf to SIGINT, and their children too: tests interrupt children."""
+def _restore_interrupts() -> None:
+    """Handle SIGINT again: a shell's background jobs ignore it, and so would the children that tests interrupt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

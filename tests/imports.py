@@ -1,4 +1,4 @@
-"""The project's own imports, as its source states them."""
+"""Finds the imports between the project's own modules, from their source."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ FOLDERS = ("checks", "fixtures", "reports")
 
 @dataclass(frozen=True)
 class OwnImport:
-    """One module of the project that another one imports."""
+    """An import of one of the project's modules by another."""
 
     importer: str
     imported: str
     line: int
     in_function: bool
     for_types: bool
-    """Whether it stands under ``if TYPE_CHECKING``, so that nothing is loaded."""
+    """Whether it is under ``if TYPE_CHECKING``, so that nothing is loaded at run time."""
 
 
 def modules() -> dict[str, Path]:
-    """Module → file, of everything that the suite is made of."""
+    """Return module → file, of all the suite's modules."""
     files = (path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py")))
     return {_name(path): path for path in files}
 
 
 def own_imports() -> list[OwnImport]:
-    """Every import of one of the project's modules by another."""
+    """Return every import of one of the project's modules by another."""
     known = modules()
     found: list[OwnImport] = []
     for importer, path in known.items():
@@ -45,7 +45,7 @@ def own_imports() -> list[OwnImport]:
 
 
 def circles(edges: set[tuple[str, str]]) -> list[list[str]]:
-    """Groups of modules that reach one another (Tarjan's strongly connected components)."""
+    """Return the groups of modules that import one another in a circle (Tarjan's algorithm)."""
     graph: dict[str, list[str]] = {}
     for start, end in edges:
         graph.setdefault(start, []).append(end)

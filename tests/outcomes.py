@@ -1,6 +1,6 @@
-"""Judging a running deployment in this process: the readers, the evidence and the checks of a run.
+"""Reads and judges a deployment in this process, with the readers, evidence and checks of a run.
 
-What a subprocess of pytest would add, files and exit status, is proven by the tests of the runs themselves.
+Report files and exit statuses are tested by the tests of whole runs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reports.redaction.redactor import Redactor
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a check said of a deployment."""
+    """Result of one case of a check."""
 
     status: Status
     reason: str = ""
@@ -31,7 +31,7 @@ class Outcome:
 
 
 def read(access: Access, tests: list[Any], settings: Settings | None = None) -> Evidence:
-    """Read what the tests need, and give it back as a run's checks would get it: redacted, from a file's text."""
+    """Read what the tests need; return it as a run's checks get it: redacted, encoded and decoded."""
     reading = Reading(settings or Settings(), access, needs_of(tests), lambda line: None)
     try:
         reading.open_database()
@@ -44,7 +44,7 @@ def read(access: Access, tests: list[Any], settings: Settings | None = None) -> 
 
 
 def judge(test: Callable[..., None], evidence: Evidence, **parameters: str) -> Outcome:
-    """Run one case of a check on evidence and say how it ended."""
+    """Run one case of a check on evidence and return its outcome."""
     statement = Judge()
     known = {"judge": statement, "settings": evidence.settings, "evidence": evidence, **parameters}
     try:
@@ -66,14 +66,14 @@ def judge(test: Callable[..., None], evidence: Evidence, **parameters: str) -> O
 
 
 def judge_all(tests: list[Any], evidence: Evidence) -> dict[str, Outcome]:
-    """Run every case of several checks; the keys are such as ``check-01[webhook_dlq]``."""
+    """Run every case of several checks; return outcomes with keys such as ``check-01[webhook_dlq]``."""
     values = cases(evidence.settings)
     outcomes: dict[str, Outcome] = {}
     for test in tests:
         item = item_of(test)
         assert item is not None
         names = [name for name in inspect.signature(test).parameters if name in values]
-        assert len(names) <= 1, "judge_all knows checks with one parameter"
+        assert len(names) <= 1, "judge_all supports checks with at most one parameter"
         for value in values[names[0]] if names else [""]:
             case = value or test.__name__.removeprefix("test_")
             parameters = {names[0]: value} if names else {}
@@ -82,7 +82,7 @@ def judge_all(tests: list[Any], evidence: Evidence) -> dict[str, Outcome]:
 
 
 def expect(outcomes: Mapping[str, Outcome], expected: Mapping[str, tuple[Status, str]]) -> None:
-    """Assert that exactly the expected cases did not pass, each with its status and a part of its reason."""
+    """Assert that all cases pass except the expected ones, which have this status and contain this reason."""
     unexpected = {
         case: f"{outcome.status}: {outcome.reason}"
         for case, outcome in outcomes.items()
@@ -94,7 +94,7 @@ def expect(outcomes: Mapping[str, Outcome], expected: Mapping[str, tuple[Status,
 
 
 def assert_outcome(outcome: Outcome, status: Status, *parts: str) -> None:
-    """Assert how a case ended and what its reason says."""
+    """Assert the status of a case and parts of its reason."""
     assert outcome.status is status, f"{outcome.status}: {outcome.reason}"
     for part in parts:
         assert part in outcome.reason, outcome.reason

@@ -1,4 +1,4 @@
-"""Fixtures that several folders share: a check judged on a deployment as it is now. A plugin of the tests only."""
+"""Fixtures of several test folders: judge a check on a deployment, change its database, cause a deadlock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Judging = Callable[..., Outcome]
 
 @pytest.fixture
 def judged(any_deployment: Deployment) -> Judging:
-    """Reads what one check needs from the deployment as it is now, and judges one case of it."""
+    """Reads what one check needs from the deployment, and judges one case of the check."""
 
     def judging(
         test: Callable[..., None],
@@ -33,17 +33,17 @@ def judged(any_deployment: Deployment) -> Judging:
 
 @pytest.fixture
 def changed(any_deployment: Deployment) -> Callable[[str], Any]:
-    """Changes the deployment's database, as its superuser."""
+    """Runs SQL in the deployment's database, as its superuser."""
     return any_deployment.superuser_execute
 
 
-# Allots a transaction id, so that the deployment is put right for the next test: counters know no rollback.
+# Uses a transaction id, so that the plugin notices a change and resets the deployment for the next test.
 FORGET_COUNTERS = "SELECT pg_stat_reset(), pg_current_xact_id()"
 
 
 @pytest.fixture
 def deadlock(any_deployment: Deployment) -> Iterator[Callable[[], None]]:
-    """Makes a deadlock in the deployment, of which the next test sees nothing."""
+    """Causes a deadlock in the deployment; its counters are reset before and after."""
     any_deployment.superuser_execute(FORGET_COUNTERS)
     yield lambda: let_two_sessions_deadlock(any_deployment.superuser_url)
     any_deployment.superuser_execute(FORGET_COUNTERS)

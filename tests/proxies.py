@@ -1,4 +1,4 @@
-"""A TCP proxy that can be made deaf or cut its lines: how a broken network is shown to the suite."""
+"""A TCP proxy that counts connections and can simulate a broken network."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from contextlib import suppress
 
 
 class Proxy:
-    """Forwards connections from a loopback port to a server, until it is told to misbehave.
+    """Forwards connections from a loopback port to a server; can stop forwarding the server's bytes.
 
     Attributes:
-        port: where it listens.
-        connections: how many connections it has accepted.
+        port: the proxy's port.
+        connections: number of accepted connections.
     """
 
     def __init__(self, host: str, port: int, *, deaf_after: int | None = None) -> None:
@@ -48,7 +48,7 @@ class Proxy:
 
 
 def _pump(source: socket.socket, sink: socket.socket, limit: int | None) -> None:
-    """Forward bytes; after ``limit`` of them keep reading and say nothing any more, as a dead network does."""
+    """Forward bytes; after ``limit`` bytes keep reading but forward nothing, like a dead network."""
     passed = 0
     with suppress(OSError):
         while data := source.recv(65536):

@@ -1,4 +1,4 @@
-"""Running the suite as its user does: pytest in a process of its own, judged by its files and its exit status."""
+"""Runs the suite as users do: pytest in a separate process; returns exit status, output and report folder."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ STARTS = (
 
 @dataclass(frozen=True)
 class Run:
-    """What a run left behind."""
+    """Result of a run."""
 
     status: int
     """Exit status."""
     output: str
-    """Everything that went to the terminal."""
+    """Standard output and standard error."""
     folder: Path
     """The report folder."""
 
@@ -38,7 +38,7 @@ class Run:
         return loaded
 
     def check(self, name: str) -> dict[str, Any]:
-        """One check of the verdict."""
+        """Return one check of the verdict."""
         return next(check for check in self.verdict["checks"] if check["check"] == name)
 
     @property
@@ -48,7 +48,7 @@ class Run:
 
 
 def environment(access: Access | None = None, **more: str) -> dict[str, str]:
-    """The process's environment without anything that steers the suite, and with a deployment's variables."""
+    """Return this process's environment without the suite's variables, plus those of a deployment."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(STARTS)}
     if access is not None:
         environ |= variables(access)
@@ -56,7 +56,7 @@ def environment(access: Access | None = None, **more: str) -> dict[str, str]:
 
 
 def variables(access: Access) -> dict[str, str]:
-    """The contract's environment variables for a deployment."""
+    """Return the suite's environment variables for a deployment."""
     secrets = {
         "EASYMO_DATABASE_URL": access.database.text if access.database else None,
         "WHATSAPP_APP_SECRET": access.app_secret,
@@ -72,9 +72,9 @@ def variables(access: Access) -> dict[str, str]:
 def run_suite(
     folder: Path, *arguments: str, environ: Mapping[str, str] | None = None, timeout: float = 120
 ) -> Run:
-    """Run ``pytest`` with these arguments and a report folder; never raises for a status.
+    """Run ``pytest`` with arguments and a report folder; raises no error for any exit status.
 
-    Counters are kept beside the report folder, so that runs of different tests do not meet in them.
+    The history is kept beside the report folder, so that runs of different tests do not share it.
     """
     if not any(argument.startswith("--history-dir=") for argument in arguments):
         arguments = (f"--history-dir={folder}-history", *arguments)

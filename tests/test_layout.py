@@ -1,4 +1,4 @@
-"""House rules that are cheap to check: size of modules and functions, markers, and checks that touch nothing."""
+"""House rules: size of modules and functions, markers, imports, and checks without input or output."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ MODULES = [path for folder in ("checks", "fixtures", "reports", "tests") for pat
 CHECKS = [path for path in MODULES if path.is_relative_to(ROOT / "checks")]
 
 TO_COME = {"weekly", "predeploy", "staging", "rollback"}
-"""Markers of the checklist's parts that no check proves yet."""
+"""Markers of parts of the checklist that have no checks yet."""
 
-NOT_LOOKED_AT = {"check-07", "check-08"}
-"""Checks that are always unproven, because the suite reads no dashboards and alerts yet."""
+ALWAYS_UNPROVEN = {"check-07", "check-08"}
+"""Checks 7 and 8 are always unproven: the suite does not read dashboards and alerts yet."""
 
 OUTSIDE = {
     *("asyncio", "ftplib", "http", "httpx", "io", "os", "pathlib", "psycopg", "requests", "shutil", "smtplib"),
     *("socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "urllib", "uvicorn"),
 }
-"""Modules that lead out of the process."""
+"""Modules with access to files, network or processes."""
 
 READERS = (
     "fixtures.database.client",
@@ -45,23 +45,23 @@ ROOT_OF_COMPOSITION = "fixtures.run"
 """The one module that may import from all three folders, and that none of them imports."""
 
 GROUND_FLOOR = {f"fixtures.{name}" for name in ("outcome", "wording", "schedule", "files", "keys", "secret")}
-"""What every folder may use, and what uses none of them."""
+"""Modules that every folder may import, and that import no other modules of ours."""
 
 IMPORTS = own_imports()
 
 
 def name_of(path: Path) -> str:
-    """A module as a failure or a test's id names it."""
+    """Return a module's name for test ids and failures."""
     return str(path.relative_to(ROOT))
 
 
 def tree_of(path):
-    """A module's syntax tree."""
+    """Return a module's syntax tree."""
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def test_modules_and_functions_are_short():
-    """What does not fit on a few screens is two things."""
+    """Modules have at most 400 lines, functions at most 50."""
     modules = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
     assert {name: lines for name, lines in modules.items() if lines > LONGEST_MODULE} == {}
     functions = {
@@ -75,7 +75,7 @@ def test_modules_and_functions_are_short():
 
 @pytest.mark.parametrize("path", CHECKS, ids=name_of)
 def test_checks_do_no_input_or_output(path):
-    """A check judges the evidence that it is given, so that a replay judges the same."""
+    """Checks judge only the evidence passed to them, so that a replay gets the same verdict."""
     imported = set()
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
@@ -89,7 +89,7 @@ def test_checks_do_no_input_or_output(path):
 
 
 def test_registered_markers_are_those_in_use():
-    """A marker that no check has selects nothing; those of parts to come are named above."""
+    """A marker without checks selects nothing; ``TO_COME`` lists the exceptions."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     registered = {line.partition(":")[0] for line in settings["tool"]["pytest"]["markers"]}
     used = {mark for _, _, marks in proofs() for mark in marks} - {"parametrize"}
@@ -97,8 +97,8 @@ def test_registered_markers_are_those_in_use():
     assert used & TO_COME == set()
 
 
-def test_declared_titles_are_the_checklists():
-    """A check keeps the words that people know its item by, and every item stands in the table."""
+def test_titles_of_checks_are_the_checklists():
+    """Every check has the title of its checklist item."""
     assert {check.check: check.title for check in declared()}.items() <= CHECKLIST.items()
 
 
@@ -110,19 +110,19 @@ def test_declared_titles_are_the_checklists():
         ("deploy", [f"step-2.{number}" for number in range(1, 6)]),
     ],
 )
-def test_a_marker_has_exactly_its_part_of_the_checklist(marker, items):
-    """Each numbered check belongs to one cadence, as the checklist has it."""
+def test_marker_selects_its_part_of_the_checklist(marker, items):
+    """Exactly these items; and every check has one cadence."""
     assert [check.check for check in declared() if marker in check.cadences] == items
     assert {len(check.cadences) for check in declared()} == {1}
 
 
 def folder_of(module):
-    """The top-level folder that a module stands in."""
+    """Return a module's top-level folder."""
     return module.partition(".")[0]
 
 
 def test_imports_run_one_way():
-    """``fixtures`` imports nothing above it but the redaction gate, ``checks`` imports ``fixtures`` only."""
+    """``fixtures`` imports only ``reports.redaction`` from above; ``checks`` imports ``fixtures`` only."""
     upward = {
         (one.importer, one.imported)
         for one in IMPORTS
@@ -136,13 +136,13 @@ def test_imports_run_one_way():
     } == set()
 
 
-def test_nobody_imports_the_composition_root():
-    """What the run knows reaches the others as evidence or by a key of the stash."""
+def test_no_module_imports_fixtures_run():
+    """Other modules get the run's data as evidence or from the stash."""
     assert [one.importer for one in IMPORTS if one.imported == ROOT_OF_COMPOSITION] == []
 
 
 def test_redaction_imports_the_secret_type_only():
-    """The gate can be read, and trusted, by itself."""
+    """So it can be reviewed on its own."""
     assert {
         one.imported
         for one in IMPORTS
@@ -150,9 +150,9 @@ def test_redaction_imports_the_secret_type_only():
     } == {"fixtures.secret"}
 
 
-def test_the_ground_floor_imports_nothing_above():
-    """Types alone may be named there: the keys of the stash say what they hold."""
-    assert GROUND_FLOOR <= modules().keys()
+def test_ground_floor_imports_nothing_above():
+    """Except for types: the stash keys name the types of their values."""
+    assert modules().keys() >= GROUND_FLOOR
     assert [
         one
         for one in IMPORTS
@@ -161,7 +161,7 @@ def test_the_ground_floor_imports_nothing_above():
 
 
 def test_no_circle_of_imports():
-    """Not even among imports for types."""
+    """Imports for types included."""
     assert circles({(one.importer, one.imported) for one in IMPORTS}) == []
 
 
@@ -171,8 +171,8 @@ def test_circles_are_found():
     assert sorted(circles(edges)) == [["a", "b"], ["c", "d", "e"]]
 
 
-def test_imports_in_functions_say_what_they_save():
-    """Our own modules are imported at the top, unless a run that does not need them starts quicker."""
+def test_imports_in_functions_have_a_reason():
+    """Own modules are imported at the top, except with a comment ``# start-up:`` that says what it saves."""
     files = modules()
     silent = [
         f"{one.importer}:{one.line}"
@@ -182,8 +182,8 @@ def test_imports_in_functions_say_what_they_save():
     assert silent == []
 
 
-def test_no_two_classes_of_one_name():
-    """A name means one thing in the whole project."""
+def test_class_names_are_unique():
+    """In the whole project."""
     homes: dict[str, list[str]] = {}
     for module, path in modules().items():
         for node in ast.walk(tree_of(path)):
@@ -193,11 +193,11 @@ def test_no_two_classes_of_one_name():
 
 
 def test_every_check_is_named_by_a_test():
-    """A check that no test of ours runs is not proven to find anything."""
+    """A check that no test runs may find nothing."""
     proving = [path.read_text(encoding="utf-8") for path in MODULES if path.is_relative_to(ROOT / "tests")]
     unproven = [
         test.__name__
         for test, item, _ in proofs()
-        if item.id not in NOT_LOOKED_AT and not any(test.__name__ in text for text in proving)
+        if item.id not in ALWAYS_UNPROVEN and not any(test.__name__ in text for text in proving)
     ]
     assert unproven == []

@@ -10,6 +10,8 @@ from fixtures.settings.model import Settings
 from fixtures.webhooks.http.gateway import gateway_error
 from fixtures.webhooks.model import Answer, FunctionHealth, HealthAnswer
 
+EXECUTION = "x-deno-execution-id"
+"""Header of answers that the function itself made, on Supabase."""
 DEPLOY = "supabase functions deploy {function} --no-verify-jwt"
 
 
@@ -26,25 +28,61 @@ def function_at(position: int, settings: Settings) -> str:
     return settings.names.webhooks[position]
 
 
-def is_deployed(judge: Judge, evidence: FunctionHealth, function: str) -> None:
+def name_of(function: str, settings: Settings) -> str:
+    """The name under which a function answers, by ``names.answers_as``."""
+    return settings.names.answers_as.get(function, function)
+
+
+def is_deployed(judge: Judge, evidence: FunctionHealth, function: str, settings: Settings) -> None:
     """Require that the function itself answers, healthy or not."""
-    health = evidence.health(function)
+    if function in settings.names.without_health:
+        _answers_without_health(judge, evidence, function)
+        return
+    health, name = evidence.health(function), name_of(function, settings)
     answer = health.attempt.answer
-    judge.expects(f"Function {function} is deployed: it answers itself, under its own name.")
+    own = "its own name" if name == function else f"the name {name}"
+    judge.expects(f"Function {function} is deployed: it answers itself, under {own}.")
     could_look(judge, function, [health.attempt])
     assert answer is not None
     _report_retries(judge, health)
-    if not _function_answered(judge, health, answer):
+    if not _function_answered(judge, health, answer, name):
         return
-    if health.service is None and "x-deno-execution-id" not in answer.headers:
+    if health.service is None and EXECUTION not in answer.headers:
         judge.cannot_tell(
             f"{function} answered {answer.status} without naming its service",
             "return the service's name from its health endpoint: another function at this address is then noticed",
         )
-    judge.finds(f"{function} answers, version {health.version or 'unknown'}")
+    answers = "answers" if name == function else f"answers as {name}"
+    judge.finds(f"{function} {answers}, version {health.version or 'unknown'}")
 
 
-def _function_answered(judge: Judge, health: HealthAnswer, answer: Answer) -> bool:
+def _answers_without_health(judge: Judge, evidence: FunctionHealth, function: str) -> None:
+    """Require that a function without a health route itself refuses a request without its signature or key."""
+    judge.expects(f"Function {function} is deployed: it answers itself, though not to GET {function}/health.")
+    attempt = evidence.other_answer(function)
+    could_look(judge, function, [attempt])
+    answer = attempt.answer
+    assert answer is not None
+    error, got = gateway_error(answer), f"{answer.status} to a POST ({attempt.what})"
+    if EXECUTION in answer.headers:
+        judge.holds()
+        judge.finds(f"{function} answered {got}, with an execution id of its own")
+    elif answer.status == 404 or (error and answer.status != 401):
+        judge.fails(
+            f"the address of {function} answered {got}" + (f": {error}" if error else ""),
+            expected="an answer from the function",
+            why="the function is not deployed, does not start, or is not reached",
+            advice=f"{DEPLOY.format(function=function)}; if it does not start, see its logs",
+        )
+    else:
+        by_whom = f"from Supabase's gateway ({error})" if error else "without an execution id"
+        judge.cannot_tell(
+            f"{function} answered {got}, {by_whom}: that does not show that the function ran",
+            "an answer with the header x-deno-execution-id, or a health route",
+        )
+
+
+def _function_answered(judge: Judge, health: HealthAnswer, answer: Answer, name: str) -> bool:
     """Require that no gateway, proxy or other function answered; return whether that holds."""
     function, error = health.function, gateway_error(answer)
     deploy = DEPLOY.format(function=function)
@@ -56,7 +94,7 @@ def _function_answered(judge: Judge, health: HealthAnswer, answer: Answer) -> bo
             advice=f"{deploy}; if it does not start, see its logs",
         )
         return False
-    if not (health.json or "x-deno-execution-id" in answer.headers):
+    if not (health.json or EXECUTION in answer.headers):
         judge.fails(
             f"{answer.status} with {_kind(answer)} came from the address of {function}, not a function's answer",
             expected="an answer from the function, in JSON",
@@ -65,16 +103,18 @@ def _function_answered(judge: Judge, health: HealthAnswer, answer: Answer) -> bo
         )
         return False
     return judge.requires(
-        health.service in (None, function) and (answer.status != 404 or health.service == function),
-        lambda: _wrong_service(health, answer),
-        expected=f"service {function}",
+        health.service in (None, name) and (answer.status != 404 or health.service == name),
+        lambda: _wrong_service(health, answer, name),
+        expected=f"service {name}" + ("" if name == function else ", by names.answers_as"),
         why="deliveries to this address reach the wrong code",
-        advice=deploy,
+        advice=f"{deploy}; if {health.service} answers for {function} on purpose, set names.answers_as"
+        if health.service not in (None, name)
+        else deploy,
     )
 
 
-def _wrong_service(health: HealthAnswer, answer: Answer) -> str:
-    if health.service not in (None, health.function):
+def _wrong_service(health: HealthAnswer, answer: Answer, name: str) -> str:
+    if health.service not in (None, name):
         return f"the address of {health.function} answered as service {health.service}"
     return f"the address of {health.function} answered {answer.status}"
 
@@ -84,7 +124,13 @@ def _kind(answer: Answer) -> str:
 
 
 def is_healthy(judge: Judge, evidence: FunctionHealth, function: str, settings: Settings) -> None:
-    """Require 200, JSON, status healthy and the right service, from a route that processes nothing."""
+    """Require 200, JSON, status healthy and the right service, from a route that processes nothing.
+
+    Raises:
+        NotApplicable: the settings say that the function has no health route.
+    """
+    if function in settings.names.without_health:
+        raise NotApplicable(f"{function} has no health route, by names.without_health")
     health = evidence.health(function)
     answer = health.attempt.answer
     limit = settings.limits.http_request_timeout_seconds
@@ -94,7 +140,7 @@ def is_healthy(judge: Judge, evidence: FunctionHealth, function: str, settings: 
     judge.finds(f"{function} answered {answer.status} in {answer.elapsed_ms:.0f} ms")
     _report_retries(judge, health)
     _runs_no_pass(judge, health)
-    _reports_healthy(judge, health, answer)
+    _reports_healthy(judge, health, answer, name_of(function, settings))
     _depends_on_nothing_down(judge, health, settings)
     _is_fresh(judge, health, settings)
     _is_not_ahead(judge, health, settings)
@@ -120,10 +166,10 @@ def _runs_no_pass(judge: Judge, health: HealthAnswer) -> None:
     )
 
 
-def _reports_healthy(judge: Judge, health: HealthAnswer, answer: Answer) -> None:
+def _reports_healthy(judge: Judge, health: HealthAnswer, answer: Answer, name: str) -> None:
     function = health.function
     why = "the function is not up, or does not work"
-    if health.passes or not _function_answered(judge, health, answer):
+    if health.passes or not _function_answered(judge, health, answer, name):
         return
     judge.requires(
         answer.status == 200,
@@ -142,7 +188,7 @@ def _reports_healthy(judge: Judge, health: HealthAnswer, answer: Answer) -> None
     judge.requires(
         health.service is not None,
         f"the health answer of {function} names no service",
-        expected=f"service: {function}",
+        expected=f"service: {name}",
         why="another function at this address would not be noticed",
         advice=f"return service: {function} in its health answer",
     )
@@ -179,7 +225,7 @@ def _depends_on_nothing_down(judge: Judge, health: HealthAnswer, settings: Setti
             found,
             expected=CLOSED,
             why="the function sends it no calls",
-            advice=f"see whether {service} is up; the breaker closes by itself when it is",
+            advice=f"check whether {service} is up; if it is, the breaker closes automatically",
         )
 
 
@@ -233,6 +279,11 @@ def certificate_is_good(judge: Judge, evidence: FunctionHealth, settings: Settin
         advice="renew the certificate of the custom domain, or check EASYMO_BASE_URL",
     )
     if refused:
+        return
+    if evidence.certificate is None and not evidence.functions:
+        judge.cannot_tell(
+            "no health route was called, so no certificate was seen", "a function with a health route"
+        )
         return
     if evidence.certificate is None:
         raise CouldNotLook(failures[0] if failures else "no certificate was seen")

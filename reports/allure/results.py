@@ -17,7 +17,7 @@ import pytest
 from checks.judge import Table
 from fixtures.outcome import Status
 from reports import directory, pages
-from reports.allure import text as allure_text
+from reports.allure.text import KNOWN_ISSUE, description, labels
 from reports.case import Case
 from reports.case_builder import in_one_line, in_words
 from reports.charts import figures, gallery
@@ -80,8 +80,8 @@ def describe(config: pytest.Config, case: Case, when: str | None, trace: str = "
     result.status = STATUS_WORDS[case.status].allure
     result.statusDetails = StatusDetails(message=message(case), trace=trace or None) if message(case) else None
     proves = pages.proves(config, case.page)
-    result.description, result.descriptionHtml = None, allure_text.description(case, charts, proves)
-    result.labels = [Label(name=name, value=value) for name, value in allure_text.labels(case, SEVERITIES)]
+    result.description, result.descriptionHtml = None, description(case, charts, proves)
+    result.labels = [Label(name=name, value=value) for name, value in labels(case, SEVERITIES)]
     folder = Path(config.option.allure_report_dir).parent
     url = pages.address(config, case.page) or pages.relative_path(config, case.page, folder)
     result.links = [Link(type="link", url=url, name=case.page)]
@@ -97,7 +97,7 @@ def message(case: Case) -> str:
         return ""
     if case.status in (Status.UNPROVEN, Status.NOT_APPLICABLE):
         return f"{case.status.value.replace('_', ' ')}: {in_one_line(case)}"
-    known = f"{allure_text.KNOWN_ISSUE} ({case.known_issue}): " if case.known_issue else ""
+    known = f"{KNOWN_ISSUE} ({case.known_issue}): " if case.known_issue else ""
     return known + in_words(case)
 
 

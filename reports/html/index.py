@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.files import write_atomically
 from reports import directory, pages
-from reports.allure import environment as allure_environment
+from reports.allure.environment import facts_of
 from reports.charts import figures
 from reports.charts.gallery import gallery
 from reports.html.cases import References
@@ -26,7 +26,7 @@ def write(config: pytest.Config, record: Record, result: RunResult) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    facts = allure_environment.facts_of(config, record, result)
+    facts = facts_of(config, record, result)
     page = document(result, facts, references(config, result))
     write_atomically(Path(record.directory) / directory.PAGE, page)
 

@@ -34,7 +34,7 @@ HEALTH_FAULTS = {
         [breakers(a="OPEN"), breakers(a="HALF_OPEN")],
         "breaker a is HALF_OPEN by the health endpoint (at first OPEN), and did not close within",
     ),
-    "a state that nobody knows": (
+    "an unknown state": (
         [breakers(a="Broken")],
         "the health endpoint reports the state Broken for breaker a",
     ),

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from checks.rules.dlq_queue import NO_ROWS
 from checks.test_daily import test_dlq_is_processing as check_09
 from fixtures.outcome import Status
 from fixtures.settings.model import Settings, Thresholds

@@ -1,4 +1,4 @@
-"""A proxy in front of the functions that counts the requests of a run by method and path."""
+"""A proxy in front of the functions that counts requests by method and path."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ REQUEST = re.compile(rb"(GET|POST) /functions/v1/([\w-]+(?:/health)?)\S* HTTP/1\
 
 
 class CountingProxy:
-    """Forwards connections from a loopback port to the functions, and keeps what came from the client.
+    """Forwards connections from a loopback port to the functions, and keeps the bytes that the client sent.
 
     Attributes:
-        url: the address to use in place of the functions'.
+        url: the proxy's address, to use instead of the functions' address.
     """
 
     def __init__(self, base_url: str) -> None:
@@ -28,7 +28,7 @@ class CountingProxy:
 
     @property
     def requests(self) -> dict[str, int]:
-        """How many requests each path got: ``GET wa-webhook/health`` → 1."""
+        """Method and path → number of requests, such as ``GET wa-webhook/health`` → 1."""
         found = [match for stream in self._sent for match in REQUEST.findall(bytes(stream))]
         return dict(Counter(f"{method.decode()} {path.decode()}" for method, path in found))
 

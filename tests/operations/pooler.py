@@ -1,4 +1,4 @@
-"""A real pgbouncer in front of a deployment's database: SCRAM, session or transaction mode, TLS on demand."""
+"""A real pgbouncer in front of a deployment's database: SCRAM, session or transaction mode, optional TLS."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import psycopg
 import pytest
 
 UNPRIVILEGED = 65534
-"""Who pgbouncer runs as where the tests run as root, which it refuses."""
+"""User id of pgbouncer when the tests run as root, because it refuses to run as root."""
 START_SECONDS = 10.0
 
 
 def program() -> str:
-    """Where pgbouncer lies; the test is skipped, loudly, where it isn't installed."""
+    """Return the path of pgbouncer; skip the test if it is not installed."""
     found = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
     if found is None:
         pytest.skip("NOT TESTED through a pooler: pgbouncer is not installed (apt-get install pgbouncer)")
@@ -28,14 +28,14 @@ def program() -> str:
 
 
 class Pooler:
-    """pgbouncer on loopback, while it is entered.
+    """pgbouncer on loopback, running while its context is open.
 
     Args:
         folder: for its files.
-        url: libpq URI that the pooler is put in front of; its role logs in through the pooler too.
-        secret: the role's SCRAM secret, as the server keeps it.
+        url: libpq URI of the database; its role logs in through the pooler.
+        secret: the role's SCRAM verifier, as the server stores it.
         mode: ``session`` or ``transaction``.
-        tls: certificate and key; then clients have to use TLS.
+        tls: certificate and key; if given, clients must use TLS.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Pooler:
                 os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
 
     def url(self, *, host: str = "127.0.0.1", options: str = "sslmode=disable") -> str:
-        """libpq URI through the pooler."""
+        """Return a libpq URI through the pooler."""
         password = self._url.password
         return f"postgresql://{self._url.username}:{password}@{host}:{self.port}/postgres?{options}"
 
@@ -85,7 +85,7 @@ class Pooler:
         deadline = time.monotonic() + START_SECONDS
         while not self._listens():
             assert self._process.poll() is None, (self._folder / "log").read_text()
-            assert time.monotonic() < deadline, "pgbouncer did not begin to listen"
+            assert time.monotonic() < deadline, "pgbouncer did not start to listen"
             time.sleep(0.02)
         return self
 
@@ -99,7 +99,7 @@ class Pooler:
         return False
 
     def setting(self, name: str) -> str:
-        """A setting of the one server session that the pooler's clients share."""
+        """Return a setting of the one server session that all the pooler's clients share."""
         with psycopg.connect(self.url(), autocommit=True, connect_timeout=5, prepare_threshold=None) as connection:
             row = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
             assert row is not None

@@ -1,4 +1,4 @@
-"""What ``docs/operations.md`` says that a run costs the deployment is what a run costs it."""
+"""A run costs the deployment what ``docs/operations.md`` says: requests, connections, writes, limits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SCHEDULED = "job_run_details"
 
 
 def rows(heading):
-    """The rows of the page's table with that first column, as cells."""
+    """Return the rows, as cells, of the page's table whose first column has this heading."""
     lines = page("operations.md").splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith(f"| {heading} |"))
     table = []
@@ -38,8 +38,8 @@ def rows(heading):
     return [table[0], *table[2:]]
 
 
-def promised(selection):
-    """How many requests the page promises for a selection, by method and path."""
+def documented(selection):
+    """Return the number of requests in the page's table for a selection, by method and path."""
     heading, *entries = rows("request")
     column = [cell.strip("` ") for cell in heading].index(selection)
     counts = {name.strip("` "): int(cells[column - 1]) for name, *cells in entries}
@@ -54,8 +54,8 @@ def promised(selection):
 
 
 @pytest.mark.parametrize("selection", ["immediate", "daily", "deploy"])
-def test_a_run_sends_what_the_page_says(any_deployment, tmp_path, selection):
-    """Counted on the way to the functions: each endpoint, and one connection to the database at most."""
+def test_run_sends_the_documented_requests(any_deployment, tmp_path, selection):
+    """Counted by a proxy, per endpoint; and at most one database connection."""
     access = any_deployment.access
     assert access.database is not None
     url, port = access.database.text.reveal(), int(access.database.port)
@@ -64,12 +64,12 @@ def test_a_run_sends_what_the_page_says(any_deployment, tmp_path, selection):
         access = replace(access, base_url=functions.url, database=through)
         run = run_suite(tmp_path, "-m", selection, environ=environment(access))
         assert run.status == 0, run.output
-        assert functions.requests == promised(selection)
+        assert functions.requests == documented(selection)
         assert database.connections == (0 if selection == "deploy" else 1)
 
 
-def test_a_run_writes_nothing(any_deployment, tmp_path):
-    """No row is inserted, updated or deleted anywhere but in pg_cron's own record of its runs."""
+def test_run_writes_nothing(any_deployment, tmp_path):
+    """No row is written, except by pg_cron, whose schedule may run a job in between."""
     for attempt in range(3):
         before = written(any_deployment)
         run = run_suite(
@@ -85,14 +85,14 @@ def test_a_run_writes_nothing(any_deployment, tmp_path):
 
 
 def written(deployment):
-    """Rows that were written to each table; pg_cron's record tells whether the schedule wrote some of them."""
-    # Statistics of other sessions arrive within a second of their last statement.
+    """Return the number of rows written to each table so far."""
+    # A session's statistics become visible within 1 s after its last statement.
     deployment.superuser_execute("SELECT pg_sleep(1.1)")
     return dict(deployment.superuser_execute(ROWS_OF))
 
 
-def test_no_argument_of_a_run_has_a_secret(any_deployment, tmp_path):
-    """Arguments are for everybody to read, so they are looked at all the while, those of helpers too."""
+def test_no_process_argument_has_a_secret(any_deployment, tmp_path):
+    """Every user can read arguments, so those of all processes are searched during the whole run."""
     environ = environment(any_deployment.access)
     secrets = [environ[name] for name in ("EASYMO_DATABASE_URL", "WHATSAPP_APP_SECRET", "WA_VERIFY_TOKEN")]
     secrets.append(secrets[0].split(":")[2].partition("@")[0])
@@ -108,7 +108,7 @@ def test_no_argument_of_a_run_has_a_secret(any_deployment, tmp_path):
 
 
 def arguments():
-    """The command lines of all processes of this machine at this moment."""
+    """Return the command lines of all processes that run now."""
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -116,8 +116,8 @@ def arguments():
     return found
 
 
-def test_limits_are_the_settings_own():
-    """Every limit with its default, in the order of the model."""
+def test_documented_limits_are_the_defaults():
+    """Every limit with its default, in the model's order."""
     table = [(name.strip("`"), float(default.replace(",", ""))) for name, default, _ in rows("setting")[1:]]
     model = [
         (f"limits.{field.name}", float(getattr(Limits(), field.name))) for field in dataclasses.fields(Limits)
@@ -125,8 +125,8 @@ def test_limits_are_the_settings_own():
     assert table == model
 
 
-def test_the_budget_of_an_endpoint_is_the_settings_own():
-    """The page's prose says the same as the settings."""
+def test_documented_request_budget_is_the_default():
+    """The figures in the page's text equal the settings' defaults."""
     text = " ".join(page("operations.md").split())
     assert re.search(r"`limits\.http_requests_per_endpoint` \((\d+)\)", text)[1] == str(
         Limits().http_requests_per_endpoint

@@ -1,4 +1,4 @@
-"""The suite's own image: built from the Dockerfile, and run against a deployment as a scheduler would run it."""
+"""The suite's image is built from the Dockerfile and verifies a deployment, as a scheduler runs it."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ RUN_SECONDS = 120
 
 @pytest.fixture
 def client():
-    """A Docker engine's client."""
+    """A client of the Docker engine; skips the test if no engine responds."""
     import docker
 
     try:
         docker.from_env(timeout=2).ping()
     except docker.errors.DockerException:
-        pytest.skip("NOT TESTED, the image was not built: no Docker engine answers")
+        pytest.skip("NOT TESTED, the image was not built: no Docker engine responds")
     client = docker.from_env(timeout=600)
     yield client
     client.close()
 
 
 def build(client: Any, folder: Path) -> Any:
-    """The image, on a base without Python that knows the certificates which this machine trusts."""
+    """Build the image on a base without Python that trusts this machine's certificate authorities."""
     trusted = ssl.get_default_verify_paths().cafile
     assert trusted is not None
     (folder / "ca.crt").write_bytes(Path(trusted).read_bytes())
@@ -44,7 +44,7 @@ def build(client: Any, folder: Path) -> Any:
 
 
 def run(client: Any, *command: str, **options: Any) -> tuple[int, str]:
-    """Exit status and output of a container that can do as little as the CronJob of the documentation."""
+    """Run a container as restricted as the documented CronJob; return exit status and output."""
     container = client.containers.create(
         TAG,
         list(command),
@@ -64,10 +64,8 @@ def run(client: Any, *command: str, **options: Any) -> tuple[int, str]:
 
 
 @pytest.mark.timeout(600)
-def test_the_image_verifies_a_deployment_with_a_read_only_file_system_and_without_privileges(
-    client, any_deployment, tmp_path
-):
-    """It holds the suite and no secret, runs as nobody in particular, and gives the verdict as a checkout does."""
+def test_image_verifies_a_deployment_unprivileged(client, any_deployment, tmp_path):
+    """It has a read-only file system, no privileges and no secrets, runs as user 10001, and ends with go."""
     image = build(client, tmp_path)
     assert image.attrs["Config"]["User"] == "10001:10001"
     assert image.attrs["Config"]["Entrypoint"] == ["pytest"]

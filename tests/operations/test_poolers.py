@@ -1,4 +1,4 @@
-"""Runs through a real pgbouncer: what works directly works through a pooler, and leaves nothing in it."""
+"""Runs through a real pgbouncer end as without it, and leave no settings in its sessions."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ SETTINGS = (
     *("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"),
     *("search_path", "TimeZone", "jit", "transaction_isolation"),
 )
-"""What the suite sets for its transactions; pgbouncer itself carries a client's application_name over."""
+"""Settings of the suite's transactions; application_name is left out, because pgbouncer passes it on itself."""
 
 REACHED = "database_is_reached or cron_job"
-"""Selects a check that says why there is no connection, and one that needs it."""
+"""Selects the check that reports a failed connection, and one that needs the connection."""
 
 
 @pytest.fixture
 def folder():
-    """A folder that an unprivileged user can reach, which the test runner's own need not be."""
+    """A folder that an unprivileged user can enter; pytest's temporary folder may be closed to that user."""
     program()
     with tempfile.TemporaryDirectory(prefix="pooler-") as name:
         os.chmod(name, 0o755)
@@ -35,7 +35,7 @@ def folder():
 
 @pytest.fixture
 def pooled(any_deployment, folder):
-    """Makes a pooler in front of the deployment's database."""
+    """Creates a pooler in front of the deployment's database."""
 
     def making(mode, tls=None):
         secret = any_deployment.superuser_execute(
@@ -48,7 +48,7 @@ def pooled(any_deployment, folder):
 
 @pytest.mark.parametrize(("mode", "selection"), [("session", "daily"), ("transaction", "immediate or daily")])
 def test_run_through_a_pooler_is_go(any_deployment, pooled, tmp_path, mode, selection):
-    """Also in transaction mode, where each transaction may use another session: no setting outlives it."""
+    """Session and transaction mode; the shared server session has the same settings afterwards."""
     with pooled(mode) as pooler:
         before = {name: pooler.setting(name) for name in SETTINGS}
         access = replace(any_deployment.access, database=DatabaseAddress.parse(pooler.url()))
@@ -58,7 +58,7 @@ def test_run_through_a_pooler_is_go(any_deployment, pooled, tmp_path, mode, sele
 
 
 def test_wrong_password_is_reported(any_deployment, pooled, tmp_path):
-    """Check 1 has the pooler's reason, and the password is nowhere."""
+    """The run is a no-go, and its output does not contain the password."""
     with pooled("transaction") as pooler:
         wrong = pooler.url().replace(":", ":wrong-4711", 2).replace(":wrong-4711", ":", 1)
         access = replace(any_deployment.access, database=DatabaseAddress.parse(wrong))
@@ -70,13 +70,13 @@ def test_wrong_password_is_reported(any_deployment, pooled, tmp_path):
 
 @pytest.fixture
 def authority():
-    """A certificate authority of the test's own."""
+    """A new certificate authority."""
     return trustme.CA()
 
 
 @pytest.fixture
 def encrypted(pooled, folder, authority):
-    """Makes a pooler that clients have to use TLS with, whose certificate is for ``localhost``."""
+    """Creates a pooler that requires TLS, with a certificate for a host, by default ``localhost``."""
 
     def making(host="localhost"):
         certificate = authority.issue_cert(host)
@@ -89,7 +89,7 @@ def encrypted(pooled, folder, authority):
 
 @pytest.fixture
 def verifying(any_deployment, encrypted, tmp_path):
-    """Runs with ``sslmode=verify-full`` through a pooler with a certificate for a host."""
+    """Runs with ``sslmode=verify-full`` through a pooler whose certificate is for a host."""
 
     def running(host, trusted):
         root = tmp_path / "root.crt"
@@ -103,13 +103,13 @@ def verifying(any_deployment, encrypted, tmp_path):
 
 
 def test_verify_full_accepts_the_right_certificate(verifying, authority):
-    """The run reads over TLS."""
+    """The run is a go over TLS."""
     run = verifying("localhost", authority)
     assert run.status == 0, run.output
 
 
-def test_verify_full_refuses_another_name(verifying, authority):
-    """The run reports libpq's reason and does not try again without TLS."""
+def test_verify_full_refuses_another_host(verifying, authority):
+    """The run reports libpq's reason and does not retry without TLS."""
     run = verifying("db.example", authority)
     assert run.status == 1
     assert 'server certificate for "db.example"' in " ".join(run.output.split())

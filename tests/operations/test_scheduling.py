@@ -1,4 +1,4 @@
-"""The schedulers of ``docs/scheduling.md``: what the page shows is valid, and does here what it says."""
+"""The scheduler files shown in ``docs/scheduling.md`` are valid, and run here as the page says."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def installed(tmp_path):
 
 
 def run(folder, script, **environ):
-    """A shell script in a folder, as a scheduler runs it."""
+    """Run a shell script in a folder, as a scheduler does."""
     return subprocess.run(
         ["sh", "-e", "-c", script],
         cwd=folder,
@@ -43,14 +43,14 @@ def run(folder, script, **environ):
 
 
 def targets():
-    """The targets of the project's own file."""
+    """Return the targets of the project's deployment.toml."""
     command = [sys.executable, "-m", "fixtures.settings.targets"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     return json.loads(done.stdout)
 
 
-def test_gitlabs_file_is_valid_and_names_the_targets(tmp_path):
-    """By the schema that GitLab's editor uses; GitLab has no matrix that is computed in the pipeline."""
+def test_gitlab_file_is_valid_and_lists_the_targets(tmp_path):
+    """Valid by GitLab's schema; GitLab cannot compute a matrix in the pipeline, so the file lists the targets."""
     file = tmp_path / ".gitlab-ci.yml"
     file.write_text(snippet(PAGE, ".gitlab-ci.yml"))
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.gitlab-ci", str(file)]
@@ -61,8 +61,8 @@ def test_gitlabs_file_is_valid_and_names_the_targets(tmp_path):
     assert job["script"][0].replace("'.[charts]'", ".") in (ROOT / "README.md").read_text()
 
 
-def test_gitlabs_script_verifies_and_tells_the_switch(installed, any_deployment):
-    """The script's status is the verdict's; what comes after it runs whatever the status is."""
+def test_gitlab_script_verifies_and_sends_heartbeat(installed, any_deployment):
+    """The script ends with the verdict's exit status; ``after_script`` sends the heartbeat."""
     job = yaml.safe_load(snippet(PAGE, ".gitlab-ci.yml"))["verify"]
     shutil.rmtree(installed / ".venv", ignore_errors=True)
     (installed / ".venv").unlink(missing_ok=True)
@@ -81,7 +81,7 @@ def test_gitlabs_script_verifies_and_tells_the_switch(installed, any_deployment)
 
 @pytest.fixture
 def cron(installed, tmp_path):
-    """Runs the command of the crontab, with its folders in the test's."""
+    """Runs the crontab's command, with its folders replaced by folders of the test."""
 
     def running(cadence, environ, heartbeat=""):
         settings = tmp_path / "etc"
@@ -102,8 +102,8 @@ def cron(installed, tmp_path):
     return running
 
 
-def test_crons_command_is_silent_after_a_go(cron, any_deployment, tmp_path):
-    """Cron mails what a command prints, so there is nothing to mail; the reports lie in the target's folder."""
+def test_cron_command_is_silent_after_a_go(cron, any_deployment, tmp_path):
+    """Cron mails all output, so a go must print nothing; the reports are in the target's folder."""
     with Receiver() as receiver:
         done = cron("immediate", variables(any_deployment.access), receiver.url)
         assert receiver.paths == [SECRET_PATH]
@@ -112,8 +112,8 @@ def test_crons_command_is_silent_after_a_go(cron, any_deployment, tmp_path):
     assert json.loads((state / "immediate" / "verdict.json").read_text())["verdict"] == "go"
 
 
-def test_crons_command_prints_everything_otherwise(cron, any_deployment):
-    """The mail is the report: what failed, and what to do; and the switch is told all the same."""
+def test_cron_command_prints_a_no_go(cron, any_deployment):
+    """The mail contains the failed check and the verdict, but no secret; the heartbeat is sent too."""
     any_deployment.superuser_execute("UPDATE cron.job SET active = false")
     environ = variables(any_deployment.access)
     with Receiver() as receiver:
@@ -126,8 +126,8 @@ def test_crons_command_prints_everything_otherwise(cron, any_deployment):
     assert environ["WHATSAPP_APP_SECRET"] not in done.stdout
 
 
-def test_crons_command_fails_where_nothing_leads_to_the_target(cron):
-    """A schedule that verifies a deployment of its own would be green for ever."""
+def test_cron_command_fails_without_an_address(cron):
+    """Otherwise it would start a healthy local deployment and always end in go."""
     with Receiver() as receiver:
         done = cron("immediate", {"WA_VERIFY_TOKEN": "token"}, receiver.url)
         assert receiver.paths == []
@@ -135,8 +135,8 @@ def test_crons_command_fails_where_nothing_leads_to_the_target(cron):
     assert "no address of this deployment" in done.stdout
 
 
-def test_crontab_names_the_command_and_odd_minutes():
-    """Five fields, a user, the command with a cadence and a target of the project's file."""
+def test_crontab_lines_are_complete():
+    """Five fields, with a minute not divisible by 5; user, command, cadence, and a target of deployment.toml."""
     lines = snippet(PAGE, "/etc/cron.d/easymo-verification").splitlines()
     for line in [line for line in lines if line[0].isdigit()]:
         minute, _, _, _, _, user, command, cadence, target = line.split()
@@ -146,11 +146,11 @@ def test_crontab_names_the_command_and_odd_minutes():
         assert target in targets()
 
 
-def test_systemds_units_are_valid(installed, tmp_path):
-    """By systemd's own judgement, with the suite where it is installed here."""
+def test_systemd_units_are_valid(installed, tmp_path):
+    """``systemd-analyze verify`` accepts them, with the path of this installation."""
     analyse = shutil.which("systemd-analyze")
     if analyse is None:
-        pytest.skip("NOT TESTED, the units were not verified: this machine has no systemd-analyze")
+        pytest.skip("NOT TESTED, the units were not verified: systemd-analyze is not installed")
     for name in ("easymo-daily@.service", "easymo-daily@.timer"):
         (tmp_path / name).write_text(snippet(PAGE, name).replace(INSTALLED, str(installed)))
     (tmp_path / "alarm@.service").write_text("[Service]\nType=oneshot\nExecStart=/bin/true\n")
@@ -170,8 +170,8 @@ def test_systemds_units_are_valid(installed, tmp_path):
     assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
 
 
-def test_systemds_service_verifies_and_tells_the_switch(installed, any_deployment, tmp_path):
-    """Its two commands, as systemd would start them: the second runs after the first, however that ended."""
+def test_systemd_service_verifies_and_sends_heartbeat(installed, any_deployment, tmp_path):
+    """``ExecStart`` verifies; ``ExecStopPost``, which runs after every outcome, sends the heartbeat."""
     unit = dict(
         line.split("=", 1) for line in snippet(PAGE, "easymo-daily@.service").splitlines() if line.count("=")
     )
@@ -187,14 +187,14 @@ def test_systemds_service_verifies_and_tells_the_switch(installed, any_deploymen
 
 
 def container():
-    """The pod of the CronJob, and its container."""
+    """Return the CronJob, its pod and its container."""
     job = yaml.safe_load(snippet(PAGE, "cronjob.yaml"))
     pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     return job, pod, pod["containers"][0]
 
 
-def test_the_cronjob_can_do_little_and_is_run_once():
-    """No privileges, no service account, no retry that would hide a verdict, no two runs at once."""
+def test_cronjob_is_restricted_and_runs_once():
+    """No privileges, no service account token, no retry that would hide a verdict, no parallel runs."""
     job, pod, verify = container()
     spec = job["spec"]
     assert (spec["concurrencyPolicy"], spec["timeZone"]) == ("Forbid", "Etc/UTC")
@@ -216,8 +216,8 @@ def test_the_cronjob_can_do_little_and_is_run_once():
 
 
 @pytest.mark.parametrize(("verdict", "status"), [("go", 0), ("no-go", 1)])
-def test_the_cronjobs_command_ends_with_the_verdicts_status(installed, tmp_path, verdict, status):
-    """The switch is told in between, and its answer changes nothing; with a stand-in for the verification."""
+def test_cronjob_command_ends_with_the_verdicts_status(installed, tmp_path, verdict, status):
+    """Also when the heartbeat gets a 503. A script replaces the verification and leaves the verdict."""
     _, _, verify = container()
     stand_in = tmp_path / "bin" / "pytest"
     stand_in.parent.mkdir()

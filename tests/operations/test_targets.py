@@ -1,4 +1,4 @@
-"""The targets as a CI system's matrix: names from the settings' file, or one sentence."""
+"""The list of targets for a CI matrix: names from deployment.toml, or an error message."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.running import ROOT, environment
 FLEET = "[targets.production]\nbase_url = 'https://a.example'\n\n[targets.rwanda]\n\n[targets.staging]\n"
 
 
-def names(tmp_path, file, *arguments):
-    """What the module prints for a file of settings, with its exit status."""
+def listed(tmp_path, file, *arguments):
+    """Run the module on a settings file; return its exit status and output."""
     if file is not None:
         (tmp_path / "deployment.toml").write_text(file)
     done = subprocess.run(
@@ -30,21 +30,21 @@ def names(tmp_path, file, *arguments):
     return done
 
 
-def test_all_targets_stand_on_one_line_of_json(tmp_path):
-    """The line is what ``fromJSON`` of a workflow takes."""
-    done = names(tmp_path, FLEET)
+def test_all_targets_are_one_line_of_json(tmp_path):
+    """A workflow passes the line to ``fromJSON``."""
+    done = listed(tmp_path, FLEET)
     assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)
     assert json.loads(done.stdout) == ["production", "rwanda", "staging"]
 
 
-def test_one_target_can_be_chosen_and_an_empty_choice_means_all(tmp_path):
-    """CI systems pass an input that nobody gave as an empty text."""
-    assert json.loads(names(tmp_path, FLEET, "--target", "rwanda").stdout) == ["rwanda"]
-    assert len(json.loads(names(tmp_path, FLEET, "--target", "").stdout)) == 3
+def test_target_option_selects_one_and_empty_means_all(tmp_path):
+    """CI systems pass a missing input as an empty text."""
+    assert json.loads(listed(tmp_path, FLEET, "--target", "rwanda").stdout) == ["rwanda"]
+    assert len(json.loads(listed(tmp_path, FLEET, "--target", "").stdout)) == 3
 
 
-def test_the_projects_own_file_names_its_targets():
-    """The file that comes with the project is fine."""
+def test_own_deployment_toml_is_valid():
+    """It lists ``production``."""
     done = subprocess.run(
         [sys.executable, "-m", "fixtures.settings.targets"],
         cwd=ROOT,
@@ -69,8 +69,8 @@ def test_the_projects_own_file_names_its_targets():
         (FLEET, ["--deployment=elsewhere.toml"], "elsewhere.toml: cannot be read"),
     ],
 )
-def test_what_is_wrong_is_a_sentence_and_no_matrix(tmp_path, file, arguments, sentence):
-    """A matrix job that begins with a slip in the file would fail once per target, and later."""
-    done = names(tmp_path, file, *arguments)
+def test_invalid_file_or_target_prints_no_matrix(tmp_path, file, arguments, sentence):
+    """Exit status 4 and one message, instead of a matrix whose jobs all fail later."""
+    done = listed(tmp_path, file, *arguments)
     assert (done.returncode, done.stdout) == (4, "")
     assert sentence in done.stderr

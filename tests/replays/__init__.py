@@ -1,1 +1,1 @@
-"""Recorded evidence of healthy and faulty deployments, and the verdicts that every version of the suite gives it."""
+"""Recorded evidence of healthy and faulty deployments, and the verdicts that it must get."""

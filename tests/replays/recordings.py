@@ -1,4 +1,4 @@
-"""Where the recordings stand, and what of a verdict is compared."""
+"""The recordings' location, and the part of a verdict that is compared."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAMES = tuple(sorted(path.name.removesuffix(".json.gz") for path in FOLDER.glob(
 
 
 def statuses(verdict: dict[str, Any]) -> dict[str, Any]:
-    """The verdict with the status of each check and of each of its cases."""
+    """Return the verdict, and the status of each check and of each of its cases."""
     checks = {
         check["check"]: {
             "status": check["status"],

@@ -38,6 +38,7 @@ def test_go_is_exit_status_0(tmp_path: Path, options: tuple[str, ...]) -> None:
     [("judge.cannot_tell('no traffic')", "unproven"), ("pytest.skip('not today')", "unproven")],
 )
 def test_unproven_must_fails_the_pipeline(tmp_path: Path, body: str, verdict: str) -> None:
+    """The exit status is 1 if a must is unproven or skipped."""
     source = f'@check(1, "T", criterion="must", area="database")\ndef test_t(judge):\n    {body}\n'
     finished = run(project(tmp_path, source))
     assert (finished.status, finished.verdict["verdict"]) == (1, verdict)
@@ -120,6 +121,7 @@ def test_selected_check_that_never_ran_is_an_error(tmp_path: Path) -> None:
 
 
 def test_unwritable_folder_is_a_usage_error(tmp_path: Path) -> None:
+    """One sentence, exit status 4."""
     folder = project(tmp_path, GO)
     (folder / "file").write_text("")
     finished = run(folder, "--report-dir=file/below")
@@ -146,6 +148,7 @@ def test_verdict_is_written_without_allure_and_junit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("option", ["--collect-only", "--markers", "--help", "--fixtures", "--setup-plan"])
 def test_information_options_change_no_report(tmp_path: Path, option: str) -> None:
+    """An earlier verdict stays when pytest only prints information."""
     folder = project(tmp_path, GO)
     (folder / "out").mkdir()
     (folder / "out" / "verdict.json").write_text("earlier")
@@ -175,6 +178,7 @@ def test_only_files_of_an_earlier_run_are_removed(tmp_path: Path) -> None:
 
 
 def test_paths_given_as_options_are_kept(tmp_path: Path) -> None:
+    """``--junitxml`` and ``--alluredir`` override the folder of the reports."""
     finished = run(project(tmp_path, GO), "--junitxml", "mine.xml", "--alluredir", "mine", "-m", "not daily")
     assert finished.status == 0
     assert not (finished.folder / "junit.xml").exists()
@@ -191,6 +195,7 @@ def test_identities_are_the_same_in_every_run(tmp_path: Path) -> None:
 
 
 def test_failure_of_another_test_is_exit_status_1(tmp_path: Path) -> None:
+    """A failing test that is not a check fails the run, but does not change the verdict."""
     finished = run(project(tmp_path, GO + "\ndef test_plain():\n    assert 0\n"), "-m", "not daily")
     assert (finished.status, finished.verdict["verdict"]) == (1, "go")
     assert "= FAILURES =" in finished.output
@@ -206,6 +211,7 @@ def pytest_addoption(parser):
 
 
 def test_replayed_evidence_is_not_removed(tmp_path: Path) -> None:
+    """``--replay`` may name a file in the folder of the reports."""
     folder = project(tmp_path, GO, REPLAY)
     (folder / "out").mkdir()
     (folder / "out" / "evidence.json").write_text("{}")
@@ -214,6 +220,7 @@ def test_replayed_evidence_is_not_removed(tmp_path: Path) -> None:
 
 
 def test_quiet_runs_show_the_verdict(tmp_path: Path) -> None:
+    """``-q`` shows findings too, ``-qq`` only the verdict."""
     folder = project(tmp_path, CHECKS)
     quiet, silent = run(folder, "-q"), run(folder, "-qq")
     assert "what to do: start it" in quiet.output

@@ -129,7 +129,7 @@ def test_closed_output_is_no_error():
 
 
 def test_listing_starts_and_writes_nothing(tmp_path):
-    """Without addresses a run would start a local deployment; the list says so and starts none."""
+    """Without addresses a run would start a local deployment; the list only names it."""
     entries, run = listed(tmp_path, "-m", "immediate", TMPDIR=str(tmp_path))
     assert "a local deployment, which a run starts on this machine" in run.output
     assert "not set" not in run.output

@@ -239,6 +239,7 @@ def test_allure_results_are_complete(whole: Run) -> None:
 
 
 def test_allure_messages_distinguish_skipped_cases(whole: Run) -> None:
+    """Unproven, not applicable and known issues have messages that begin differently."""
     messages = {name: result.get("statusDetails", {}).get("message") for name, result in whole.allure.items()}
     assert messages["Check 9 · Setup decides [unproven]"] == "unproven: no traffic (wait for some)"
     assert messages["Check 13 · Partitions"] == "not applicable: partitioning is not enabled"

@@ -58,6 +58,7 @@ def test_equal_violations_are_one_fault() -> None:
 
 
 def test_equal_errors_are_one_cause() -> None:
+    """Sixty cases that could not reach the database have one cause."""
     cases = [
         replace(
             KNOWN,
@@ -150,6 +151,7 @@ def test_run_on_github_has_annotations_and_links(tmp_path: Path, options: tuple[
 
 
 def test_unwritten_report_fails_the_run(tmp_path: Path) -> None:
+    """The verdict stays go, the exit status is 1, and a sentence names the report."""
     passing = FAILING.replace("False", "True")
     finished = run(project(tmp_path, passing), variables={"GITHUB_STEP_SUMMARY": str(tmp_path / "no" / "step.md")})
     assert finished.status == 1

@@ -162,6 +162,7 @@ def test_phases_merge_to_the_worst(phases: tuple[Status, ...], expected: Status)
 
 
 def test_teardown_error_is_added_to_a_failure() -> None:
+    """The failure stays, and the reason names both."""
     failed = case(status=F, reason="table missing", violations=(Violation("table missing"),))
     merged = failed.after(case(status=E, reason="OSError: disk full"))
     assert merged.reason == "table missing; then OSError: disk full"
@@ -169,5 +170,6 @@ def test_teardown_error_is_added_to_a_failure() -> None:
 
 
 def test_case_round_trips_as_plain_data() -> None:
+    """pytest-xdist sends cases as plain data."""
     whole = case(status=U, doubts=(Doubt("no traffic", "wait"),), findings=("5 rows",), cadences=("immediate",))
     assert Case.of(whole.plain()) == whole

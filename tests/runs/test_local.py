@@ -1,4 +1,4 @@
-"""Runs without any deployment named: one is brought up, once, and taken down again however the run ends."""
+"""Runs with ``--local``: one deployment is started, verified, and removed however the run ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.running import ROOT, environment, run_suite
 
 
 def descendants_of_runs(marker: str) -> list[int]:
-    """Processes whose environment carries the marker: what a run has started, and what that has started."""
+    """Return the processes whose environment contains the marker: the run and all that it started."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -29,8 +29,8 @@ def descendants_of_runs(marker: str) -> list[int]:
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
-def test_one_deployment_is_brought_up_and_verified(tmp_path, workers):
-    """Also under pytest-xdist there is one, and it gets ``go``."""
+def test_one_deployment_is_started_and_verified(tmp_path, workers):
+    """Also under pytest-xdist there is only one; the verdict is ``go``."""
     kind = kinds_under_test()[0]
     run = run_suite(tmp_path, "-m", "immediate", "--local", kind, *workers)
     assert run.status == 0, run.output
@@ -39,17 +39,17 @@ def test_one_deployment_is_brought_up_and_verified(tmp_path, workers):
     assert run.output.count("bringing up a deployment on this machine") == 1
 
 
-def test_workers_judge_by_the_evidences_settings(tmp_path):
-    """A local deployment has no time of deployment, whatever the environment says to the workers."""
-    soon = datetime.now(UTC) + timedelta(seconds=50)  # later than every pass that the deployment is seeded with
+def test_workers_use_the_settings_in_the_evidence(tmp_path):
+    """Workers ignore EASYMO_DEPLOYED_AT, because a local deployment has no deployment time."""
+    soon = datetime.now(UTC) + timedelta(seconds=50)  # later than every seeded pass
     environ = environment(EASYMO_DEPLOYED_AT=soon.isoformat())
     selection = ("-m", "immediate", "-k", "first_dlq_processing_ran", "--local", kinds_under_test()[0])
     run = run_suite(tmp_path, *selection, "-n", "2", environ=environ)
     assert run.statuses == {"check-03": "passed"}, run.output
 
 
-def test_a_stand_in_is_named_in_every_output(tmp_path):
-    """The embedded deployment has no real pg_cron, and nobody who reads of it can think so."""
+def test_stand_in_is_named_in_every_output(tmp_path):
+    """Terminal, verdict, summary and Allure report say that the embedded kind has no real pg_cron."""
     run = run_suite(tmp_path, "-m", "immediate", "--local", "embedded")
     assert run.status == 0, run.output
     assert "pg_cron stand-in" in run.output
@@ -60,8 +60,8 @@ def test_a_stand_in_is_named_in_every_output(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a run in /proc")
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_of_a_run_that_is_ended(tmp_path, ending):
-    """No process of the deployment outlives the run by more than a moment."""
+def test_killed_run_leaves_no_process(tmp_path, ending):
+    """After SIGINT, SIGTERM and SIGKILL; and there is no verdict."""
     marker = f"RUN_THAT_IS_ENDED={os.getpid()}-{ending}"
     name, _, value = marker.partition("=")
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The folder of the reports: any folder, named as ``--report-dir=DIR``."""
+"""``--report-dir=DIR`` accepts any folder."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from tests.docs.pages import pages
 from tests.running import ROOT, environment, run_suite
 
 PATH_OPTION = re.compile(r"--(?:report-dir|history-dir|replay|deployment) (?!and\b|or\b)")
-"""pytest would take the value for a path to tests, if such a path exists, and look for its configuration there."""
+"""Path options followed by a space instead of ``=``: if the path exists, pytest takes it for a path to tests."""
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
 def test_existing_folder_outside_the_project(any_deployment, tmp_path, workers):
-    """The folder is no path to tests, for workers either."""
+    """pytest does not take it for a path to tests, in workers neither."""
     run = run_suite(tmp_path, "-k", "success_rate", *workers, environ=environment(any_deployment.access))
     assert run.status == 0, run.output
     assert (tmp_path / "verdict.json").exists()
 
 
-def test_folder_of_an_earlier_run_is_used_again(any_deployment, tmp_path):
-    """What an earlier run left there is replaced, and nothing else."""
+def test_folder_of_an_earlier_run_is_reused(any_deployment, tmp_path):
+    """Reports of the earlier run are replaced; other files stay."""
     (tmp_path / "notes.txt").write_text("mine")
     for _ in range(2):
         run = run_suite(tmp_path, "-k", "success_rate", environ=environment(any_deployment.access))
@@ -37,6 +37,6 @@ def test_folder_of_an_earlier_run_is_used_again(any_deployment, tmp_path):
     ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_docs_join_path_options_to_values(path):
-    """``--report-dir=DIR`` is the one form that works wherever DIR lies."""
+    """Only ``--report-dir=DIR``, with ``=``, works for every DIR."""
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if "pytest" in line]
     assert [line for line in lines if PATH_OPTION.search(line)] == []

@@ -1,4 +1,4 @@
-"""What must never leave a run: secrets, phone numbers, message texts; planted, then searched for everywhere."""
+"""Secrets, phone numbers and message texts are planted, then searched for in everything that a run writes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WHERE runid = (SELECT max(runid) FROM cron.job_run_details)
 
 
 def encodings(value: str) -> list[str]:
-    """The forms in which a value may hide."""
+    """Return a value in the encodings that are searched for."""
     raw = value.encode()
     return [
         value,
@@ -46,14 +46,14 @@ def encodings(value: str) -> list[str]:
 
 
 def everything(run: Run) -> str:
-    """The output of a run and the text of every file that it wrote."""
+    """Return the output of a run and the text of every file that it wrote."""
     files = sorted(path for path in run.folder.rglob("*") if path.is_file())
     assert files
     return "\n".join([run.output, *(path.read_text(errors="replace") for path in files)])
 
 
 def secret_values(access: Access) -> list[str]:
-    """The secrets of the access; of the connection string, whose host and role may be shown, the password only."""
+    """Return a deployment's secrets; of the connection string only the password: host and role may be shown."""
     assert access.database is not None
     assert access.database.password in access.secrets
     return [secret.reveal() for secret in access.secrets if secret != access.database.text]
@@ -61,7 +61,7 @@ def secret_values(access: Access) -> list[str]:
 
 @pytest.fixture
 def planted(any_deployment):
-    """A deployment whose rows and logs are full of what must not be shown, and whose checks fail on it."""
+    """A deployment with personal data in rows and log lines on which checks fail."""
     any_deployment.superuser_execute(PERSONAL_ROWS)
     line = {
         "timestamp": datetime.now(UTC).isoformat(),
@@ -76,8 +76,8 @@ def planted(any_deployment):
 
 
 @pytest.mark.parametrize("extra", [(), ("-n", "2"), ("--log-cli-level=DEBUG", "-vv", "--tb=long", "--showlocals")])
-def test_nothing_planted_is_found_again(planted, tmp_path, extra):
-    """Neither in a file nor on the terminal, however talkative the run is asked to be."""
+def test_run_shows_nothing_that_was_planted(planted, tmp_path, extra):
+    """Neither in files nor on the terminal, also with workers, debug logs, long tracebacks and locals."""
     run = run_suite(tmp_path, "-m", "immediate", *extra, environ=environment(planted.access))
     assert run.statuses["check-03"] == "failed", run.output
     assert run.statuses["check-06"] == "failed"
@@ -88,8 +88,8 @@ def test_nothing_planted_is_found_again(planted, tmp_path, extra):
     assert found == []
 
 
-def test_no_secret_is_an_argument_of_any_process(planted, tmp_path):
-    """What a command line shows, everybody on the machine can read."""
+def test_no_secret_is_a_process_argument(planted, tmp_path):
+    """Every user of the machine can read command lines."""
     import subprocess
     import sys
 

@@ -1,4 +1,4 @@
-"""Whole runs of the suite, as the engineer on call starts them: exit status, verdict, files and terminal."""
+"""Whole runs of the suite: exit status, verdict, files and output."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IMMEDIATE = [f"check-0{number}" for number in range(1, 9)]
 
 
 def test_healthy_deployment_is_go(deployment, tmp_path):
-    """Every must passes, what is not built in yet is unproven and does not stop it, and the files are there."""
+    """All checks pass except 7 and 8, which are always unproven; all report files are written."""
     run = run_suite(tmp_path, "-m", "immediate", environ=environment(deployment.access))
     assert run.status == 0, run.output
     assert run.verdict["verdict"] == "go"
@@ -30,8 +30,8 @@ def test_healthy_deployment_is_go(deployment, tmp_path):
     }
 
 
-def test_verdict_has_the_contracts_form(any_deployment, tmp_path):
-    """What others read of ``verdict.json``: its keys, their values, and one entry per case."""
+def test_verdict_json_has_the_documented_keys(any_deployment, tmp_path):
+    """The keys that other programs read, and one entry per case."""
     run = run_suite(tmp_path, "-m", "immediate", environ=environment(any_deployment.access))
     verdict = run.verdict
     assert verdict["schema"] == 1
@@ -46,7 +46,7 @@ def test_verdict_has_the_contracts_form(any_deployment, tmp_path):
 
 
 def test_broken_deployment_is_no_go_with_advice(any_deployment, tmp_path):
-    """A must that fails is a ``no-go``, exit status 1, and the terminal names finding and advice."""
+    """A failed must leads to ``no-go`` and exit status 1; the output has the finding and the advice."""
     any_deployment.superuser_execute("UPDATE cron.job SET active = false WHERE jobname = 'process-dlq-entries'")
     run = run_suite(tmp_path, "-m", "immediate", environ=environment(any_deployment.access))
     assert run.status == 1
@@ -59,8 +59,8 @@ def test_broken_deployment_is_no_go_with_advice(any_deployment, tmp_path):
     assert "Traceback" not in run.output
 
 
-def test_should_that_fails_is_a_concern(any_deployment, tmp_path):
-    """Nothing that must hold is broken, so the verdict is ``concerns``."""
+def test_failed_should_leads_to_concerns(any_deployment, tmp_path):
+    """No must fails, so the verdict is ``concerns`` with exit status 1."""
     any_deployment.superuser_execute(
         "UPDATE public.processed_webhook_messages SET processed = false "
         "WHERE created_at > now() - interval '1 hour'"
@@ -70,8 +70,8 @@ def test_should_that_fails_is_a_concern(any_deployment, tmp_path):
     assert run.check("check-05")["status"] == "failed"
 
 
-def test_role_that_is_shown_nothing_proves_nothing(any_deployment, tmp_path):
-    """Row security leaves every check that reads such a table unproven, with the grant."""
+def test_role_without_bypassrls_proves_nothing(any_deployment, tmp_path):
+    """Row security hides all rows, so checks are unproven; the output has the statement that helps."""
     any_deployment.superuser_execute("ALTER ROLE easymo_verifier NOBYPASSRLS")
     run = run_suite(tmp_path, "-m", "immediate", environ=environment(any_deployment.access))
     assert (run.status, run.verdict["verdict"]) == (1, "unproven")
@@ -80,7 +80,7 @@ def test_role_that_is_shown_nothing_proves_nothing(any_deployment, tmp_path):
 
 
 def test_unreachable_database_is_reported_once(any_deployment, tmp_path):
-    """One case carries the reason, the others that needed the database are errors, the HTTP half still runs."""
+    """One case has the reason, other database checks are errors, and the endpoints are still probed."""
     away = DatabaseAddress.parse("postgresql://reader:hidden99@127.0.0.1:9/postgres")
     access = replace(any_deployment.access, database=away)
     run = run_suite(tmp_path, "-m", "immediate", environ=environment(access))
@@ -93,8 +93,8 @@ def test_unreachable_database_is_reported_once(any_deployment, tmp_path):
     assert len(run.output.splitlines()) < 120
 
 
-def test_only_the_database_is_named(any_deployment, tmp_path):
-    """What the endpoints would have proved is unproven, and says which variable is missing."""
+def test_run_with_the_database_only(any_deployment, tmp_path):
+    """Checks of the endpoints are unproven, and the output names the missing variable."""
     access = replace(any_deployment.access, base_url=None)
     run = run_suite(tmp_path, "-m", "immediate", environ=environment(access))
     assert (run.status, run.verdict["verdict"]) == (1, "unproven")
@@ -103,8 +103,8 @@ def test_only_the_database_is_named(any_deployment, tmp_path):
     assert "EASYMO_BASE_URL is not set" in run.output
 
 
-def test_only_the_endpoints_are_named(any_deployment, tmp_path):
-    """What the database would have proved is unproven, and says which variable is missing."""
+def test_run_with_the_endpoints_only(any_deployment, tmp_path):
+    """Checks of the database are unproven, and the output names the missing variable."""
     access = replace(any_deployment.access, database=None)
     run = run_suite(tmp_path, "-m", "immediate", environ=environment(access))
     assert (run.status, run.verdict["verdict"]) == (1, "unproven")
@@ -112,8 +112,8 @@ def test_only_the_endpoints_are_named(any_deployment, tmp_path):
     assert "EASYMO_DATABASE_URL is not set" in run.output
 
 
-def test_workers_share_verdict_and_connection(any_deployment, tmp_path):
-    """Under pytest-xdist the controller alone reads, over one connection."""
+def test_workers_share_one_reading(any_deployment, tmp_path):
+    """Under pytest-xdist only the controller reads, over one connection; the verdict is the same."""
     environ = environment(any_deployment.access)
     port = int(environ["EASYMO_DATABASE_URL"].rpartition(":")[2].partition("/")[0])
     verdicts = []
@@ -133,7 +133,7 @@ def test_workers_share_verdict_and_connection(any_deployment, tmp_path):
 
 
 def test_replay_needs_no_deployment(any_deployment, tmp_path):
-    """The evidence file of a run gives the same verdict again, with nothing configured."""
+    """The evidence file of a run gets the same verdict again, without any settings."""
     any_deployment.superuser_execute("TRUNCATE public.dlq_processing_log")
     first = run_suite(tmp_path / "first", "-m", "immediate", environ=environment(any_deployment.access))
     again = run_suite(tmp_path / "again", "-m", "immediate", f"--replay={tmp_path / 'first' / 'evidence.json'}")
@@ -142,8 +142,8 @@ def test_replay_needs_no_deployment(any_deployment, tmp_path):
     assert again.verdict["target"] == first.verdict["target"]
 
 
-def test_only_what_the_selected_checks_need_is_read(any_deployment, tmp_path):
-    """A run of one check asks the deployment for nothing else."""
+def test_run_reads_only_what_its_checks_need(any_deployment, tmp_path):
+    """A run of one check has only that check's evidence."""
     run = run_suite(tmp_path, "-k", "success_rate", environ=environment(any_deployment.access))
     assert run.status == 0, run.output
     evidence = json.loads((tmp_path / "evidence.json").read_text())
@@ -170,8 +170,8 @@ def test_only_what_the_selected_checks_need_is_read(any_deployment, tmp_path):
         (("-m", "immediate", "-k", "nothing_is_called_this"), {}, 5, "deselected"),
     ],
 )
-def test_bad_input_is_one_sentence_and_an_exit_status(tmp_path, arguments, environ, status, sentence):
-    """Which setting, where it came from, what was expected: never a traceback, never a secret."""
+def test_invalid_input_ends_with_a_message(tmp_path, arguments, environ, status, sentence):
+    """The message names the setting; there is no traceback, no secret and no verdict."""
     run = run_suite(tmp_path, *arguments, environ=environment(None, **environ))
     assert run.status == status, run.output
     assert sentence in run.output

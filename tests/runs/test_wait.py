@@ -1,4 +1,4 @@
-"""``--wait``: right after a deployment the suite waits for the first pass, and says what it waits for."""
+"""``--wait``: right after a deployment the run waits for the first pass of the DLQ processor."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ FIRST_PASS = "first_dlq_processing"
 
 
 def just_deployed(deployment, **more):
+    """Return the environment of a run 30 s after a deployment."""
     moment = datetime.now(UTC) - timedelta(seconds=30)
     return environment(deployment.access, EASYMO_DEPLOYED_AT=moment.isoformat(), **more)
 
 
-def test_the_run_goes_on_as_soon_as_the_pass_is_there(any_deployment, tmp_path):
-    """It does not sit out its time."""
+def test_run_continues_when_the_pass_appears(any_deployment, tmp_path):
+    """It does not wait for the whole time of 2 min; the output says what it waits for."""
     any_deployment.superuser_execute(NO_PASS)
     timer = threading.Timer(8, any_deployment.superuser_execute, [A_PASS])
     timer.start()
@@ -37,8 +38,8 @@ def test_the_run_goes_on_as_soon_as_the_pass_is_there(any_deployment, tmp_path):
     assert "waiting for the first pass of the DLQ processor, 2 min left" in run.output
 
 
-def test_a_pass_that_does_not_come_is_unproven_with_its_due_time(any_deployment, tmp_path):
-    """The wait ends when its time is over."""
+def test_missing_pass_is_unproven_after_the_wait(any_deployment, tmp_path):
+    """The reason has the time at which the first run is due."""
     any_deployment.superuser_execute(NO_PASS)
     run = run_suite(tmp_path, "-k", FIRST_PASS, "--wait", "1s", environ=just_deployed(any_deployment))
     assert run.status == 1
@@ -46,8 +47,8 @@ def test_a_pass_that_does_not_come_is_unproven_with_its_due_time(any_deployment,
     assert "first run due at" in run.check("check-03")["cases"][0]["reason"]
 
 
-def test_nothing_is_waited_for_when_nobody_asked(any_deployment, tmp_path):
-    """Without the option the reason names it."""
+def test_run_does_not_wait_without_the_option(any_deployment, tmp_path):
+    """The reason suggests ``--wait 6m``."""
     any_deployment.superuser_execute(NO_PASS)
     began = time.monotonic()
     run = run_suite(tmp_path, "-k", FIRST_PASS, environ=just_deployed(any_deployment))

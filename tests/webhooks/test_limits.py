@@ -174,9 +174,9 @@ def test_seed_is_reported(server: Server) -> None:
     """Without a seed in the settings a random one is used; the progress and the finding name it."""
     settings = settings_for("wa-webhook")
     settings = replace(settings, probes=replace(settings.probes, seed=None))
-    told: list[str] = []
-    pieces, _ = read_endpoints(settings, access_to(server.serve(honest)), CHECK_04_PIECES, told.append)
-    assert f"seed of the generated requests: {pieces['webhook_probes'].seed}" in told
+    lines: list[str] = []
+    pieces, _ = read_endpoints(settings, access_to(server.serve(honest)), CHECK_04_PIECES, lines.append)
+    assert f"seed of the generated requests: {pieces['webhook_probes'].seed}" in lines
     judged = outcomes(
         read(settings_for("wa-webhook"), access_to(server.serve(honest)), CHECK_04_PIECES), (FORGERIES,)
     )

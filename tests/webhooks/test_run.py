@@ -52,7 +52,7 @@ def test_report_names_endpoint_and_forgery(server: Server, tmp_path: Path, worke
 
 def test_replay_judges_the_same_and_sends_nothing(server: Server, tmp_path: Path) -> None:
     """A replay gives each case the same status, and no request arrives."""
-    done, base_url = run(server, tmp_path / "live", "lets-bare-bodies-in")
+    done, base_url = run(server, tmp_path / "live", "accepts-bare-bodies")
     sent = len(server.arrivals(base_url))
     again = run_suite(tmp_path / "again", *CHECK_04, f"--replay={tmp_path / 'live' / 'evidence.json'}")
     assert cases(again) == cases(done)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import socketserver
-import threading
+
+from tests.reports.loopback import LoopbackServer
 
 REFUSAL = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -15,11 +16,12 @@ CHROMIUM_HOSTS = re.compile(
 """Hosts that Chromium itself contacts for updates, accounts and lists."""
 
 
-class RefusingProxy:
-    """Listens on loopback while used as a context manager.
+class RefusingProxy(LoopbackServer):
+    """Refuses and records requests while used as a context manager.
 
     Attributes:
         requested: host and port of every request, in order.
+        flags: options of Chromium that send all its traffic to the proxy.
     """
 
     def __init__(self) -> None:
@@ -34,25 +36,10 @@ class RefusingProxy:
                     requested.append(host.partition("/")[0])
                 self.wfile.write(REFUSAL)
 
-        class Server(socketserver.ThreadingTCPServer):
-            daemon_threads = True
-            allow_reuse_address = True
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.flags = (
-            f"--proxy-server=http://127.0.0.1:{self._server.server_address[1]}",
-            "--proxy-bypass-list=<-loopback>",
-        )
+        super().__init__(Handler, socketserver.ThreadingTCPServer)
+        self.flags = (f"--proxy-server=http://{self.address}", "--proxy-bypass-list=<-loopback>")
 
     @property
     def requested_by_pages(self) -> list[str]:
         """The requested hosts, without those that Chromium itself contacts."""
         return [host for host in self.requested if not CHROMIUM_HOSTS.fullmatch(host)]
-
-    def __enter__(self) -> RefusingProxy:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()

@@ -77,6 +77,7 @@ def command(*options: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 @without_wheel
 def test_missing_node_is_reported(folder: Path, tmp_path: Path) -> None:
+    """One sentence, which names the page with the same facts; the outdated report is deleted."""
     (tmp_path / "empty").mkdir()
     done = render(folder, tmp_path / "history", environ=searching(tmp_path / "empty"))
     assert (done.returncode, done.stdout) == (1, "")
@@ -104,6 +105,7 @@ def test_old_node_is_reported_with_its_version(folder: Path, tmp_path: Path, ans
 def test_node_without_a_version_is_ignored(
     folder: Path, machine: Path, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
+    """A ``node`` that fails, hangs or prints no version counts as missing."""
     monkeypatch.setattr(node, "VERSION_SECONDS", 0.5)
     program(machine, "node", f"exec {answer}" if "sleep" in answer else answer)
     program(machine, "npx", "exit 0")
@@ -133,6 +135,7 @@ def test_node_of_pip_is_the_fallback(folder: Path, tmp_path: Path, machines: str
 
 
 def test_missing_registry_is_reported_soon(folder: Path, tmp_path: Path) -> None:
+    """Within 60 s, in one line, without the password in the registry's address."""
     if shutil.which("npx") is None:
         pytest.skip("NO NODE.JS on this machine, so a missing npm registry was not tested")
     nowhere = {

@@ -72,11 +72,13 @@ def test_different_names_never_share_a_file() -> None:
 
 
 def test_selection_in_a_file_name_has_no_dot() -> None:
+    """A dot could also belong to the target, and two histories would share a file."""
     assert RunIdentity("a.b", "c", MOMENT).file_name == "a.b.c.jsonl"
     assert RunIdentity("a", "b.c", MOMENT).file_name.startswith("a.b-c-")
 
 
 def test_run_is_added_once_at_its_time(tmp_path: Path) -> None:
+    """Rendering a run again replaces its line and keeps its time."""
     file = tmp_path / "deep" / RUN.file_name
     first = history.with_run([], point(a="passed"), RUN)
     again = history.with_run(first, point(MOMENT + timedelta(hours=9), a="failed"), RUN)
@@ -106,6 +108,7 @@ def test_identity_has_target_selection_and_time() -> None:
 
 
 def test_labels_and_long_messages_are_not_kept() -> None:
+    """The history has only what reports of later runs need."""
     (kept,) = history.with_run([], point(a="failed"), RUN)
     assert "labels" not in kept["testResults"]["a"]
     assert len(kept["testResults"]["a"]["message"]) == history.LONGEST_MESSAGE
@@ -165,6 +168,7 @@ def test_case_identity_is_the_same_in_every_run(two_runs: list[Run]) -> None:
 
 
 def test_rendering_again_adds_nothing_to_trends(two_runs: list[Run], tmp_path: Path, page: Browser) -> None:
+    """Each run is one line of the history, and the report shows the runs before it."""
     first, second = two_runs
     file = tmp_path / "nested.example.all.jsonl"
     for of, runs in ((first, 1), (second, 2), (second, 2), (first, 1)):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.reports.loopback import LoopbackServer
 
 SECRET_PATH = "/ping/c0ffee-5ecret-uuid"
 
 
-class Receiver:
-    """Listens on loopback while used as a context manager.
+class Receiver(LoopbackServer):
+    """Listens while used as a context manager.
 
     Attributes:
         paths: the paths that were requested, in order.
@@ -34,13 +35,5 @@ class Receiver:
             def log_message(self, *args: object) -> None:
                 """Nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}{SECRET_PATH}"
-
-    def __enter__(self) -> Receiver:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler, ThreadingHTTPServer)
+        self.url = f"http://{self.address}{SECRET_PATH}"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.reports.loopback import LoopbackServer
 
 PATH = "/services/T00000000/B00000000/hidden99hidden99hidden99"
 
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer; ``ok`` as Slack gives it by default."""
+    """One answer; by default Slack's ``ok``."""
 
     status: int = 200
     body: bytes = b"ok"
@@ -22,7 +23,7 @@ class Reply:
     delay_seconds: float = 0.0
 
 
-class Slack:
+class Slack(LoopbackServer):
     """Listens while used as a context manager.
 
     Attributes:
@@ -54,14 +55,5 @@ class Slack:
             def log_message(self, *args: object) -> None:
                 """Nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}{PATH}"
-
-    def __enter__(self) -> Slack:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler, ThreadingHTTPServer)
+        self.url = f"http://{self.address}{PATH}"

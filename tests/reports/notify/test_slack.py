@@ -129,6 +129,7 @@ def test_pause_requested_by_slack_is_kept() -> None:
 
 
 def test_too_long_a_pause_ends_the_tries() -> None:
+    """Slack asks for a day; the run does not wait."""
     with Slack(Reply(429, b"", {"Retry-After": "86400"})) as stand_in:
         fault = post(Secret(stand_in.url), MESSAGE, pause_seconds=0)
         assert fault == "the answer was 429, and asked for a pause of 86400 s"
@@ -137,6 +138,7 @@ def test_too_long_a_pause_ends_the_tries() -> None:
 
 @pytest.mark.parametrize("asked", ["", "soon", "-1", "Fri, 31 Dec 1999 23:59:59 GMT"])
 def test_invalid_pause_is_replaced_by_the_default(asked: str) -> None:
+    """A Retry-After that is not a number of seconds is ignored."""
     with Slack(Reply(429, b"", {"Retry-After": asked}), Reply(503), Reply()) as stand_in:
         assert post(Secret(stand_in.url), MESSAGE, pause_seconds=0) == ""
         assert len(stand_in.posted) == 3
@@ -247,6 +249,7 @@ def test_no_message_without_notify(tmp_path: Path) -> None:
 def test_usage_error_ends_the_run_early(
     tmp_path: Path, options: tuple[str, ...], variables: dict[str, str], sentence: str
 ) -> None:
+    """Exit status 4 before any check, without a report."""
     finished = run(project(tmp_path, FAILING, CONFTEST), *options, variables=variables)
     assert finished.status == 4
     assert sentence in finished.output.replace("'slack')", "slack)")

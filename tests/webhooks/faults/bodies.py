@@ -14,7 +14,7 @@ from tests.webhooks.server import UNAUTHORIZED, Arrival, Response, answer, sign
         "escaped-unicode": "answered 401 to a correctly signed request with non-ASCII letters escaped",
     }
 )
-def verifies_what_it_has_written_again(arrival: Arrival) -> Response | None:
+def verifies_the_serialised_body(arrival: Arrival) -> Response | None:
     if not arrival.is_delivery:
         return None
     try:
@@ -60,12 +60,12 @@ def looks_for_an_object_first(arrival: Arrival) -> Response | None:
 
 
 @fault({"generated": "a generated body (long"})
-def lets_large_bodies_in(arrival: Arrival) -> Response | None:
+def accepts_large_bodies(arrival: Arrival) -> Response | None:
     return OK if arrival.is_delivery and len(arrival.body) > 4096 else None
 
 
 @fault({"generated": "a generated body (spaced"})
-def lets_leading_white_space_in(arrival: Arrival) -> Response | None:
+def accepts_leading_white_space(arrival: Arrival) -> Response | None:
     return OK if arrival.is_delivery and arrival.body[:1].isspace() else None
 
 
@@ -75,5 +75,5 @@ def crashes_on_deep_bodies(arrival: Arrival) -> Response | None:
 
 
 @fault({"generated": "answered 200 to a forged request (a generated body (bare"})
-def lets_bare_bodies_in(arrival: Arrival) -> Response | None:
+def accepts_bare_bodies(arrival: Arrival) -> Response | None:
     return OK if arrival.is_delivery and arrival.body in (b"", b"{}", b"[]", b"null", b'""', b"0") else None

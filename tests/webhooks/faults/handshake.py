@@ -67,7 +67,7 @@ def crashes_on_another_mode(arrival: Arrival) -> Response | None:
 
 
 @fault(all_of(("wrong-token", "no-token", "empty-token"), "contains the verify token"))
-def tells_the_expected_token(arrival: Arrival) -> Response | None:
+def returns_the_expected_token(arrival: Arrival) -> Response | None:
     refused = arrival.is_handshake and ("hub.mode", "subscribe") in arrival.query and honest(arrival).status == 403
     wrong = refused and len([name for name, _ in arrival.query if name == "hub.verify_token"]) < 2
     return Response(403, f"expected {TOKEN}".encode()) if wrong else None

@@ -29,9 +29,9 @@ BELIEVED = {
 
 for kind, pairs in BELIEVED.items():
     for header, value in pairs:
-        told = f"answered 200 to a forged request ({header}: {value}; no signature)"
+        words = f"answered 200 to a forged request ({header}: {value}; no signature)"
         name = f"believes-{header}-{value}"
-        FAULTS[name] = Fault(name, partial(believes, header, value), {kind: told})
+        FAULTS[name] = Fault(name, partial(believes, header, value), {kind: words})
 
 
 @fault({"proxy-headers": "answered 500 to a forged request (x-original-url: /health; no signature)"})
@@ -61,13 +61,13 @@ def looks_at_the_type_first(arrival: Arrival) -> Response | None:
 
 
 @fault({"other-algorithm": "wrong secret, declared as a form)"})
-def lets_forms_in(arrival: Arrival) -> Response | None:
+def accepts_forms(arrival: Arrival) -> Response | None:
     form = arrival.header("content-type") == "application/x-www-form-urlencoded"
     return OK if arrival.is_delivery and form else None
 
 
 @fault({"base64-signature": "wrong secret, without a content-type)"})
-def lets_in_what_has_no_type(arrival: Arrival) -> Response | None:
+def accepts_a_missing_type(arrival: Arrival) -> Response | None:
     return OK if arrival.is_delivery and arrival.header("content-type") is None else None
 
 

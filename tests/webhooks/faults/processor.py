@@ -30,7 +30,7 @@ def processor_wants_any_bearer(arrival: Arrival) -> Response | None:
 
 
 @fault({"undefined-bearer": "answered 200"}, "forged-token", "anon-key")
-def processor_was_given_no_key(arrival: Arrival) -> Response | None:
+def processor_has_no_key(arrival: Arrival) -> Response | None:
     return opens_to(arrival, "Bearer undefined")
 
 

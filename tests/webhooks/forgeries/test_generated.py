@@ -124,7 +124,7 @@ def test_wrong_signatures_are_shown(server: Server) -> None:
 
 def test_command_sends_no_content_type(server: Server) -> None:
     """A request without content-type gets a command that switches off curl's own."""
-    found = probe(server, FAULTS["lets-in-what-has-no-type"].make(), "base64-signature").attempts[0]
+    found = probe(server, FAULTS["accepts-a-missing-type"].make(), "base64-signature").attempts[0]
     assert " -H content-type: --data-binary " in found.curl
 
 
@@ -166,7 +166,7 @@ def test_too_many_headers_are_sent_in_parts(server: Server) -> None:
 
 def test_secret_in_an_answer_is_masked(server: Server) -> None:
     """The evidence contains neither the app secret nor a signature that an answer contained."""
-    for name, kind in (("tells-the-secret", "no-json"), ("tells-the-expected-signature", "extended")):
+    for name, kind in (("returns-the-secret", "no-json"), ("returns-the-expected-signature", "extended")):
         found = probe(server, FAULTS[name].make(), kind).attempts[0]
         assert found.answer is not None
         assert "***" in found.answer.body

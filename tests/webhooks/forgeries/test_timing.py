@@ -39,20 +39,20 @@ def test_leak_is_measured_and_not_judged(server: Server) -> None:
             time.sleep(same * 0.0002)
         return honest(arrival)
 
-    timing, told = measured(server, leaks)
+    timing, findings = measured(server, leaks)
     assert timing is not None
     assert timing.pairs == PAIRS
     assert timing.median_difference_ms > 5
     assert timing.p_value < 0.01
-    assert "a signature wrong in its last digit only was refused +" in told
-    assert told.endswith("not judged")
+    assert "a signature wrong in its last digit only was refused +" in findings
+    assert findings.endswith("not judged")
 
 
 def test_timing_needs_the_app_secret(server: Server) -> None:
     """Without the app secret no right signature can be changed, so nothing is measured or reported."""
-    timing, told = measured(server, honest, signed=False)
+    timing, findings = measured(server, honest, signed=False)
     assert timing is None
-    assert told == ""
+    assert findings == ""
 
 
 def test_pairs_without_refusal_are_counted(server: Server) -> None:

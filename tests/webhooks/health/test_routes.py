@@ -264,7 +264,7 @@ def test_entries_processed_between_gets_fail(server: Server) -> None:
         ({"pending": 4, "failed": 1}, {"pending": 3, "failed": 1}),
         ({"pending": 1, "reprocessed": 1}, {"pending": 2, "reprocessed": 2}),
     ],
-    ids=["a message came in", "somebody discarded one", "both grew"],
+    ids=["a message came in", "one was discarded", "both grew"],
 )
 def test_other_changes_of_figures_pass(server: Server, stats: tuple[dict[str, int], dict[str, int]]) -> None:
     """Figures that change without entries going from waiting to done fail nothing."""
@@ -338,9 +338,9 @@ def test_excused_dependency_is_reported(server: Server) -> None:
 def test_open_breaker_fails_only_if_set(server: Server, breakers: dict[str, Any]) -> None:
     """An open breaker is reported, and fails only with health.open_breakers_fail."""
     behaviour = saying(CORE, circuitBreakers=breakers)
-    told = judge(server, behaviour)
-    assert not_passed(told) == {}
-    statement = told[CORE].judge
+    judged = judge(server, behaviour)
+    assert not_passed(judged) == {}
+    statement = judged[CORE].judge
     assert statement is not None
     assert any("circuit breaker meta is " in finding for finding in statement.findings)
     assert not_passed(judge(server, behaviour, open_breakers_fail=True)) == {CORE: Status.FAILED}
