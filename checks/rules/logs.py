@@ -1,4 +1,4 @@
-"""Rules of check 6 for the functions' logs: they are readable, not empty, and have no errors."""
+"""Rules of check 6 for the functions' logs: readable, not empty, without errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fixtures.settings.model import LogAllowance, Settings
 from fixtures.wording import clock, counted
 
 SHOWN = 20
-"""Fingerprints that are named one by one."""
+"""Most fingerprints that are listed one by one."""
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,17 @@ class Known:
     today: date
 
     def of(self, group: ErrorGroup) -> LogAllowance | None:
-        """The allowance that lets these entries pass today, if one does."""
+        """The allowance that covers these entries today; None without one."""
         return next((known for known in self.valid if matches(known, group)), None)
 
     @property
     def valid(self) -> tuple[LogAllowance, ...]:
-        """Allowances that hold today; their last day counts."""
+        """Allowances that have not expired; the last day is included."""
         return tuple(known for known in self.allowances if self.today <= known.expires)
 
 
 def matches(known: LogAllowance, group: ErrorGroup) -> bool:
-    """Whether an allowance means these entries, whatever the case; it may be given raw or as a fingerprint."""
+    """Whether an allowance covers these entries; case does not matter, and it may be raw text or a pattern."""
     return pattern_of(known.match).casefold() in group.pattern.casefold()
 
 
@@ -44,20 +44,18 @@ def say_something(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
     if logs.own_probes:
         judge.finds(f"{counted(logs.own_probes, 'entry', 'entries')} of the suite's own probes, not judged")
     if not logs.entries:
-        judge.cannot_tell(
-            f"no entries in {logs.file} since {clock(logs.since)}", "traffic, of which the functions write a log"
-        )
+        judge.cannot_tell(f"no entries in {logs.file} since {clock(logs.since)}", "traffic that the functions log")
     unreadable = logs.not_json + logs.without_time
     if unreadable:
         judge.cannot_tell(
-            f"{counted(unreadable, 'line')} of {logs.file} cannot be read: {logs.not_json} no JSON objects, "
+            f"{counted(unreadable, 'line')} of {logs.file} cannot be read: {logs.not_json} not JSON objects, "
             f"{logs.without_time} without a time",
-            "a file that has one JSON object with a timestamp on every line",
+            "a file with one JSON object with a timestamp on each line",
         )
     if logs.cut:
         judge.cannot_tell(
-            f"{logs.file} has more than the {counted(logs.lines, 'line')} that were read, and their times are all "
-            f"after {clock(logs.since)}",
+            f"{logs.file} has more than the {counted(logs.lines, 'line')} that were read, all of them later than "
+            f"{clock(logs.since)}",
             "a higher limits.log_lines in deployment.toml, or a shorter window",
         )
     _are_decided(judge, logs)
@@ -69,7 +67,7 @@ def _are_decided(judge: Judge, logs: FunctionLogs) -> None:
         count = sum(entry.count for entry in logs.undecided)
         kinds = ", ".join(f"{entry.service} ({entry.level})" for entry in logs.undecided[:5])
         judge.cannot_tell(
-            f"{counted(count, 'entry', 'entries')} with no level that is known and no status: {kinds}",
+            f"{counted(count, 'entry', 'entries')} without a known level and without a status: {kinds}",
             "entries with a level such as info, warn or error, or with a status",
         )
 
@@ -82,7 +80,7 @@ def _name_the_silent(judge: Judge, logs: FunctionLogs, settings: Settings) -> No
 
 
 def are_not_ahead(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
-    """Require that no entry is dated in the future, where a later run's window would miss it."""
+    """Require that no entry is dated in the future, outside of every later window."""
     not_in_the_future(
         judge,
         logs.file,
@@ -95,29 +93,29 @@ def are_not_ahead(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
 
 
 def tell_of_no_error(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
-    """Require no error-level entry and no status of 500 and above, but for what the allow list names."""
+    """Require no error-level entry and no status of 500 or above, except what the allow list covers."""
     known = Known(settings.log_allowances, logs.read_at.astimezone(UTC).date())
     allowed = {group.fingerprint: allowance for group in logs.groups if (allowance := known.of(group))}
     faults = [group for group in logs.groups if group.fingerprint not in allowed]
     for group in faults[:SHOWN]:
-        judge.requires(False, _told(group), expected="no errors", why=WHY, advice=_advice(group, settings))
+        judge.fails(_described(group), expected="no errors", why=WHY, advice=_advice(group, settings))
     further = logs.faults - sum(group.count for group in logs.groups) + sum(g.count for g in faults[SHOWN:])
     judge.requires(
         not further,
         f"{counted(further, 'more entry', 'more entries')}, rarer or earlier than the fingerprints above "
         f"({counted(logs.groups_total, 'fingerprint')} in all)",
         expected="no errors",
-        advice="see to the most frequent ones first, then run the check again",
+        advice="fix the most frequent ones first, then run the check again",
     )
     _allowances_hold(judge, logs, known)
     judge.shows("Errors by fingerprint", [_row(group, allowed) for group in logs.groups], SHOWN)
     judge.shows("Entries by service and level", [vars(entry) for entry in logs.counts])
 
 
-WHY = "each of them may be a message without an answer"
+WHY = "each error may be a customer's message without an answer"
 
 
-def _told(group: ErrorGroup) -> str:
+def _described(group: ErrorGroup) -> str:
     status = "" if group.status is None else f", status {group.status}"
     return (
         f"{group.service}: {counted(group.count, 'entry', 'entries')} at {group.level}{status} "
@@ -153,17 +151,16 @@ def _row(group: ErrorGroup, allowed: dict[str, LogAllowance]) -> dict[str, str |
 
 
 def _allowances_hold(judge: Judge, logs: FunctionLogs, known: Known) -> None:
-    """Require that no allowance has expired, whether it is still needed or not; note those that are not."""
+    """Require that no allowance has expired; report those that matched nothing."""
     for allowance in known.allowances:
         count = sum(group.count for group in logs.groups if matches(allowance, group))
         if allowance not in known.valid:
-            judge.requires(
-                False,
+            judge.fails(
                 f"the log allowance {allowance.match!r} expired on {allowance.expires} "
                 f"and matches {counted(count, 'entry', 'entries')}",
                 expected="allowances that still hold",
-                why=f"what was known noise then ({allowance.reason}) was to be dealt with by that day",
-                advice="remove it from [[log_allowances]] in deployment.toml, or decide on a new day",
+                why=f"this noise ({allowance.reason}) was to be fixed by that day",
+                advice="remove it from [[log_allowances]] in deployment.toml, or set a new day",
             )
         elif count:
             judge.finds(

@@ -36,7 +36,7 @@ def test_a_time_is_read(value: object) -> None:
 @pytest.mark.parametrize(
     "value", [None, True, "", "soon", "12:00", [], {}, "0001-01-01T00:00:00+14:00", "nan", -(10**40)]
 )
-def test_what_is_no_time_is_none(value: object) -> None:
+def test_invalid_time_is_none(value: object) -> None:
     assert moment(value) is None
 
 
@@ -58,7 +58,7 @@ def test_a_quiet_level_is_none(level: object) -> None:
 
 
 @pytest.mark.parametrize("level", ["oops", "", None, 3, True, "²"])
-def test_what_is_no_known_level_is_undecided_without_a_status(level: object) -> None:
+def test_unknown_level_without_status_is_undecided(level: object) -> None:
     assert entry(level=level).is_undecided
     assert not entry(level=level, status=200).is_undecided
     assert entry(level=level, status=503).is_fault
@@ -72,7 +72,7 @@ def test_a_status_of_500_and_above_is_a_fault(status: object, fault: bool) -> No
 
 
 @pytest.mark.parametrize("status", ["ok", None, True, 5030, "5 3"])
-def test_what_is_no_status_is_none(status: object) -> None:
+def test_invalid_status_is_none(status: object) -> None:
     assert not entry(level="info", status=status).is_fault
 
 
@@ -88,12 +88,12 @@ def test_what_is_no_status_is_none(status: object) -> None:
         ({"event": 3, "message": ["x"]}, ""),
     ],
 )
-def test_the_text_is_the_event_or_the_message_and_the_cause(fields: dict[str, Any], text: str) -> None:
+def test_text_is_event_or_message_and_cause(fields: dict[str, Any], text: str) -> None:
     assert entry(**fields).text == text
 
 
 @pytest.mark.parametrize("line", [b"", b"plain", b"[1]", b"3", b'{"a":', b"\xff{}", b"[" * 100_000, b'{"a": NaN}'])
-def test_a_line_that_is_no_object_is_not_json(line: bytes) -> None:
+def test_line_without_object_is_not_json(line: bytes) -> None:
     with pytest.raises(NotJsonError):
         parse(line)
 
@@ -123,7 +123,7 @@ def test_any_object_gives_an_entry_or_no_time(fields: dict[str, Any]) -> None:
     assert isinstance(found.is_fault | found.is_undecided, bool)
 
 
-def test_bytes_that_are_no_utf8_hide_no_error() -> None:
+def test_invalid_utf8_hides_no_error() -> None:
     """A name in another encoding, or cut in its middle, is replaced; what the line says counts."""
     for name in (b"caf\xe9", b"x\xe2\x82"):
         line = b'{"timestamp":"2026-01-31T12:00:00Z","level":"error","event":"' + name + b'"}'

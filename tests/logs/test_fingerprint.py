@@ -38,7 +38,7 @@ from fixtures.logs.fingerprint import fingerprint, pattern_of, words_of
         ("  two\t spaces ", "two spaces"),
     ],
 )
-def test_what_varies_is_replaced(text: str, pattern: str) -> None:
+def test_variable_parts_are_replaced(text: str, pattern: str) -> None:
     assert pattern_of(text) == pattern
 
 
@@ -47,7 +47,7 @@ TEXTS = st.text() | st.text(alphabet="aZ f0123456789+-()./:@?#=&'\"`<>%_,", max_
 
 @settings(deadline=None, derandomize=True)
 @given(TEXTS)
-def test_a_pattern_is_its_own_pattern_and_has_no_digit(text: str) -> None:
+def test_pattern_is_idempotent_without_digits(text: str) -> None:
     pattern = pattern_of(text)
     assert pattern_of(pattern) == pattern
     assert not re.search(r"\d", pattern)
@@ -55,7 +55,7 @@ def test_a_pattern_is_its_own_pattern_and_has_no_digit(text: str) -> None:
 
 @settings(deadline=None, derandomize=True)
 @given(st.sampled_from(["{0} failed", "user {0}: no such {1}", "at {0} of {1}"]), st.data())
-def test_entries_that_differ_in_what_varies_only_have_one_fingerprint(template: str, data: st.DataObject) -> None:
+def test_variable_parts_share_a_fingerprint(template: str, data: st.DataObject) -> None:
     numbers = st.integers(0, 10**15).map(str)
     quoted = st.text(alphabet="abc 123", max_size=20).map(lambda text: f'"{text}"')
     for kind in (numbers, quoted, st.uuids().map(str)):
@@ -63,12 +63,12 @@ def test_entries_that_differ_in_what_varies_only_have_one_fingerprint(template: 
         assert pattern_of(first) == pattern_of(second)
 
 
-def test_a_fingerprint_is_the_same_on_every_machine_and_differs_by_service() -> None:
+def test_fingerprint_is_stable_and_by_service() -> None:
     assert fingerprint("wa-webhook", "DLQ_RETRY_FAILED") == "evjlawfa"
     assert fingerprint("wa-webhook-core", "DLQ_RETRY_FAILED") != "evjlawfa"
 
 
-def test_words_are_what_no_replacement_put_there() -> None:
+def test_words_exclude_placeholders() -> None:
     assert words_of("user <text> has <n> rows") == "userhasrows"
 
 

@@ -84,7 +84,7 @@ def test_lines_that_cannot_be_read_are_counted(read: Reader) -> None:
     assert (logs.not_json, logs.without_time, logs.entries) == (2, 1, 1)
 
 
-def test_a_last_line_that_is_being_written_is_not_counted(log_file: Path) -> None:
+def test_unfinished_last_line_is_not_counted(log_file: Path) -> None:
     log_file.write_text(line() + "\n" + line(level="error")[:40])
     logs = read_logs(Settings(), Access(log_file=str(log_file)), NOW)
     assert not isinstance(logs, Gap)
@@ -105,19 +105,19 @@ def test_a_byte_order_mark_is_no_fault(log_file: Path) -> None:
     assert (logs.entries, logs.not_json) == (1, 0)
 
 
-def test_what_is_dated_in_the_future_is_counted_beyond_the_tolerance(read: Reader) -> None:
+def test_future_entries_are_counted(read: Reader) -> None:
     logs = read(line(-59), line(-61, level="error"))
     assert (logs.entries, logs.future, logs.faults) == (1, 1, 0)
 
 
-def test_a_log_with_more_lines_than_the_limit_is_cut_only_within_the_window(read: Reader) -> None:
+def test_limit_cuts_only_within_the_window(read: Reader) -> None:
     few = Settings(limits=Limits(log_lines=2))
     assert read(line(3), line(2), line(1), settings=few).cut
     assert not read(line(9000), line(8000), line(1), settings=few).cut
     assert not read(line(2), line(1), settings=few).cut
 
 
-def test_of_many_fingerprints_the_most_frequent_are_kept(read: Reader) -> None:
+def test_most_frequent_fingerprints_are_kept(read: Reader) -> None:
     letters = "abcdefghijklmnopqrstuvwxyz"
     names = [first + second for first in letters for second in letters[:10]]
     logs = read(*[line(level="error", event=f"FAULT_{name}") for name in [*names, names[7]]])
@@ -125,7 +125,7 @@ def test_of_many_fingerprints_the_most_frequent_are_kept(read: Reader) -> None:
     assert (logs.groups[0].pattern, logs.groups[0].count) == (f"FAULT_{names[7]}", 2)
 
 
-def test_of_a_storm_only_the_number_is_kept(read: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_storm_is_only_counted(read: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fixtures.logs.read.FINGERPRINTED", 3)
     logs = read(*[line(level="error")] * 5)
     assert (logs.faults, logs.groups[0].count) == (5, 3)
@@ -143,7 +143,7 @@ def test_no_phone_number_leaves_the_file(read: Reader, template: str, number: in
     assert str(number) not in str(logs.groups)
 
 
-def test_no_secret_and_no_text_of_a_message_leaves_the_file(log_file: Path) -> None:
+def test_no_secret_or_message_leaves_the_file(log_file: Path) -> None:
     log_file.write_text(
         "\n".join(
             line(level="error", event=event, payload={"text": {"body": "planted"}}, message="planted too")
@@ -181,7 +181,7 @@ def test_without_a_file_nothing_is_proven() -> None:
 def test_sources_that_are_set_but_not_read_are_named() -> None:
     gap = read_logs(Settings(configured=("EASYMO_LOKI_URL",)), Access(), NOW)
     assert isinstance(gap, Gap)
-    assert gap.reason.endswith("; EASYMO_LOKI_URL is set, but this version reads logs from a file only")
+    assert gap.reason.endswith("; EASYMO_LOKI_URL is set, but this version reads logs only from a file")
 
 
 def _missing(path: Path) -> Path:
@@ -206,12 +206,12 @@ def _loop(path: Path) -> Path:
     ("make", "reason"),
     [
         (_missing, "no such file or directory"),
-        (_folder, "it is no regular file"),
-        (_pipe, "it is no regular file"),
+        (_folder, "it is not a regular file"),
+        (_pipe, "it is not a regular file"),
         (_loop, "too many levels of symbolic links"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_an_error(make: Callable[[Path], Path], reason: str, tmp_path: Path) -> None:
+def test_unreadable_file_is_an_error(make: Callable[[Path], Path], reason: str, tmp_path: Path) -> None:
     path = make(tmp_path)
     assert read_logs(Settings(), Access(log_file=str(path)), NOW) == Gap(
         Status.ERROR,
@@ -220,7 +220,7 @@ def test_a_file_that_cannot_be_read_is_an_error(make: Callable[[Path], Path], re
     )
 
 
-def test_a_file_that_is_being_written_is_read_as_it_was(log_file: Path) -> None:
+def test_growing_file_is_read_as_it_was(log_file: Path) -> None:
     done = threading.Event()
 
     def write() -> None:

@@ -24,7 +24,7 @@ def write_log(path: Path, *events: str) -> None:
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "workers"])
-def test_an_error_in_the_log_is_no_go_and_nothing_private_is_shown(workers: list[str], tmp_path: Path) -> None:
+def test_logged_error_is_no_go_and_private(workers: list[str], tmp_path: Path) -> None:
     log = tmp_path / "functions.log"
     write_log(log, f'reply "{WORDS}" to +{PHONE} refused with {SECRET}')
     environ = environment(

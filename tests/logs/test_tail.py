@@ -14,14 +14,14 @@ from fixtures.logs.tail import Tail
 @given(
     st.binary(max_size=60) | st.lists(st.sampled_from([b"", b"a", b"bc" * 9])).map(b"\n".join), st.integers(1, 9)
 )
-def test_the_lines_are_those_of_the_file_backwards(content: bytes, block: int) -> None:
+def test_lines_are_the_file_backwards(content: bytes, block: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tail, "BLOCK", block)
         lines = list(Tail(io.BytesIO(content), 10_000))
     assert lines == (content.split(b"\n")[::-1] if content else [])
 
 
-def test_no_more_lines_than_the_limit_are_given() -> None:
+def test_line_limit_is_kept() -> None:
     some = Tail(io.BytesIO(b"1\n2\n3\n4\n"), 2)
     assert list(some) == [b"", b"4", b"3"]
     assert some.cut
@@ -30,7 +30,7 @@ def test_no_more_lines_than_the_limit_are_given() -> None:
     assert not every.cut
 
 
-def test_a_line_that_is_too_long_is_none_and_costs_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_long_line_is_none_and_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tail, "BLOCK", 4)
     monkeypatch.setattr(tail, "LONGEST_LINE", 6)
     assert list(Tail(io.BytesIO(b"ab\n" + b"x" * 50 + b"\ncd\n123456\n"), 10)) == [
@@ -38,7 +38,7 @@ def test_a_line_that_is_too_long_is_none_and_costs_no_memory(monkeypatch: pytest
     ]  # fmt: skip
 
 
-def test_no_more_bytes_than_the_limit_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_byte_limit_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tail, "BLOCK", 4)
     monkeypatch.setattr(tail, "MOST_BYTES", 8)
     lines = Tail(io.BytesIO(b"aaa\nbbb\nccc\n"), 10)
