@@ -22,7 +22,7 @@ NEAREST = {
     "webhook_dlq": "dead_letters has 16 of its 16 columns under similar names",
     "dlq_processing_log": "queue_runs has 6 of its 7 columns under similar names",
     "processed_webhook_messages": "inbound_messages has 8 of its 8 columns under similar names",
-    "wa_events": "happenings has 9 of its 10 columns under similar names",
+    "wa_events": "happenings has 10 of its 10 columns under similar names",
     "whatsapp_messages": "chat_texts has 6 of its 6 columns under similar names",
 }
 
