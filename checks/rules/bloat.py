@@ -41,7 +41,7 @@ def tables_are_not_bloated(
     bloated = [table for table in known if table.dead > many and _dead_percent(table) > Fraction(share)]
     judge.requires(
         not bloated,
-        listed(_in_words(table) for table in bloated),
+        lambda: listed(_in_words(table) for table in bloated),
         expected=f"at most {many} dead tuples in a table, or at most {share:g} % of it",
         why="every scan reads the dead tuples too, and the table grows",
         advice=listed(f"VACUUM (ANALYZE) {table.sql_name}" for table in bloated)

@@ -26,7 +26,7 @@ def exists(judge: Judge, catalogue: Catalogue, table: str, settings: Settings) -
     found, naming = nearest_table(catalogue, table, settings)
     judge.requires(
         there,
-        catalogue.what_is_missing(table, schema) + found,
+        lambda: catalogue.what_is_missing(table, schema) + found,
         expected=f"a table {schema}.{catalogue.actual(table)}",
         why="the functions write it: without it, webhook messages are lost without a trace",
         advice=naming + catalogue.how_to_create(table),
@@ -80,7 +80,7 @@ def serves_the_functions(judge: Judge, catalogue: Catalogue, relation: Relation)
     lacking = [] if role.superuser else [right for right, given in granted.items() if not given]
     judge.requires(
         not lacking,
-        f"{SERVICE_ROLE} lacks {', '.join(lacking)} on {name}",
+        lambda: f"{SERVICE_ROLE} lacks {', '.join(lacking)} on {name}",
         expected=f"{SERVICE_ROLE} may insert into, select from and update {name}",
         why=why,
         advice=f"GRANT USAGE ON SCHEMA {quoted(relation.schema)} TO {SERVICE_ROLE}; "

@@ -104,7 +104,10 @@ def is_scheduled_once(
         judge.holds()
     judge.requires(
         len(found) <= 1,
-        f"{len(found)} jobs are called {expected.name}, of users {', '.join(told(job.username) for job in found)}",
+        lambda: (
+            f"{len(found)} jobs are called {expected.name}, of users "
+            f"{', '.join(told(job.username) for job in found)}"
+        ),
         expected="exactly one",
         why="the same work runs twice at the same time",
         advice="all but one of these: "
@@ -175,14 +178,14 @@ def is_active_and_right(judge: Judge, job: Scheduled) -> None:
     )
     judge.requires(
         schedule.same_schedule(expected.schedule, found.schedule),
-        f"job {found.name} runs on schedule {told(found.schedule)}",
+        lambda: f"job {found.name} runs on schedule {told(found.schedule)}",
         expected=expected.schedule,
         advice=as_its_user(found, f"SELECT cron.alter_job({found.id}, schedule := {literal(expected.schedule)})"),
     )
     database = expected.database or job.catalogue.database
     judge.requires(
         found.database == database,
-        f"job {found.name} runs in database {told(found.database)}",
+        lambda: f"job {found.name} runs in database {told(found.database)}",
         expected=database,
         advice=as_its_user(found, f"SELECT cron.alter_job({found.id}, database := {literal(database)})"),
     )
@@ -212,7 +215,7 @@ def function_is_sound(judge: Judge, job: Scheduled, call: str) -> None:
     exposed = sorted({role for one in open_ones for role in function_rights.who_does_harm(job.catalogue, one)})
     judge.requires(
         not exposed,
-        f"function {call}() can be executed by {', '.join(exposed)}",
+        lambda: f"function {call}() can be executed by {', '.join(exposed)}",
         expected="only its owner and service_role may execute it",
         why="anybody with the app's public key can start it over the REST API",
         advice=_closing(open_ones, exposed, job.found.username),
@@ -343,8 +346,7 @@ def _nothing_is_stuck(judge: Judge, job: Scheduled) -> None:
         return
     first, status = min(stuck)
     more = f", and {counted(len(stuck) - 1, 'later one')} as well" if len(stuck) > 1 else ""
-    judge.requires(
-        False,
+    judge.fails(
         f"a run of {job.found.name} has been {status} since {clock(first)}, {ago(job.now, first)}{more}",
         expected="finished within two intervals",
         why="pg_cron starts no other run of the job meanwhile, or it lost sight of this one",
@@ -373,8 +375,7 @@ def no_run_failed(judge: Judge, cron: CronSchedule) -> None:
         return
     for group in cron.failed_runs:
         at = f", last at {clock(group.last)}" if group.last else ""
-        judge.requires(
-            False,
+        judge.fails(
             f"{group.count} failed runs of {group.job}{at}: {group.message or 'without a message'}",
             expected="no failed run since the window began",
             advice="run the job's command by hand to see the error; pg_cron's lines are in the Postgres logs",
@@ -384,5 +385,5 @@ def no_run_failed(judge: Judge, cron: CronSchedule) -> None:
     elif not cron.failed_runs and not cron.runs_in_window:
         judge.cannot_tell("no run is recorded in the window", "a run of a scheduled job")
     else:
-        judge.requires(True, "")
+        judge.holds()
         judge.finds(f"{cron.runs_in_window} runs, {sum(group.count for group in cron.failed_runs)} failed")

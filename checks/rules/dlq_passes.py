@@ -71,7 +71,7 @@ def _entries_were_served(judge: Judge, ended: Pass, at: str, settings: Settings)
     counts = (ended.entries_processed, ended.entries_failed)
     judge.requires(
         not any(count is not None and count < 0 for count in counts),
-        f"{at} counts {_count(counts[0])} processed and {_count(counts[1])} failed entries",
+        lambda: f"{at} counts {_count(counts[0])} processed and {_count(counts[1])} failed entries",
         expected="no count below zero",
         why="the counts of the processor cannot be trusted",
         advice=f"look at how the dlq-processor counts the entries that it writes to {table_name(settings, LOG)}",
@@ -154,8 +154,7 @@ def _silence(judge: Judge, ended: Pass | None, passes: DlqPasses, now: datetime,
     last = (
         f"the last one ended {ago(now, ended.processed_at)}" if ended and ended.processed_at else "there was none"
     )
-    judge.requires(
-        False,
+    judge.fails(
         f"no pass of the DLQ processor completed within {minutes}: {last}",
         expected=f"a completed pass every five minutes; silent for more than {minutes} is critical",
         why=WHY,
@@ -206,7 +205,7 @@ def _answers_decide(
             "Edge Functions)",
         )
     elif newest.good:
-        judge.requires(True, "")
+        judge.holds()
         judge.finds(f"no completed row, but the processor answered {newest.in_words} {ago(now, newest.created)}")
     else:
         _was_answered_badly(judge, triggered, calls, now, settings)
@@ -221,8 +220,7 @@ def _was_answered_badly(
     called = f"{job.function}()" if job.function else f"job {job.name}"
     good = next((answer for answers in calls for answer in answers if answer.good), None)
     before = f"; the last good answer came {ago(now, good.created)}" if good else ""
-    judge.requires(
-        False,
+    judge.fails(
         f"the schedule fired {counted(len(triggered), 'time')}, but the processor answered "
         f"{_kinds(calls[:1])}, at last {ago(now, calls[0][0].created)}{before}",
         expected="HTTP 200 from the dlq-processor, and a completed row",

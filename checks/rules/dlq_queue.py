@@ -212,8 +212,7 @@ def _completed_lately(judge: Judge, queue: DlqQueue, settings: Settings) -> None
         )
         return
     if queue.passes.failed_lately:
-        judge.requires(
-            False,
+        judge.fails(
             f"the latest {counted(queue.passes.failed_lately, 'pass', 'passes')} failed, since "
             f"{clock(queue.passes.failing_since)}; the last completed pass was at {clock(last)}",
             expected=f"a completed pass within {duration(silent)}",
@@ -222,8 +221,7 @@ def _completed_lately(judge: Judge, queue: DlqQueue, settings: Settings) -> None
         )
         return
     fired = queue.passes.last_triggered
-    judge.requires(
-        False,
+    judge.fails(
         f"the processor has been silent for {duration(now - last)}: its last completed pass was at {clock(last)}"
         + (f", though the schedule fired at {clock(fired)}" if fired is not None and fired > last else ""),
         expected=f"a completed pass within {duration(silent)}",

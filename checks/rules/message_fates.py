@@ -79,8 +79,7 @@ def nothing_is_lost(judge: Judge, fates: MessageFates, settings: Settings) -> No
     )
     for outcome in sorted({fate.outcome for fate in fates.lost}):
         own = [fate for fate in fates.lost if fate.outcome == outcome]
-        judge.requires(
-            False,
+        judge.fails(
             f"{least}{counted(sum(fate.count for fate in own), 'message')} {_meaning(outcome)}: "
             + listed((_in_words(fate) for fate in own), MOST_SERVICES + 1),
             expected="each inbound message is processed, or is in the DLQ as pending, processing or reprocessed",
@@ -165,9 +164,7 @@ def _successor_is_searched(judge: Judge, gap: Gap | None, table: str) -> None:
     if gap is None:
         return
     if gap.status is Status.FAILED:
-        judge.requires(
-            False, gap.reason, advice=gap.advice, why="messages that only it records cannot be followed"
-        )
+        judge.fails(gap.reason, advice=gap.advice, why="messages that only it records cannot be followed")
     else:
         judge.cannot_tell(f"{table} was not searched: {gap.reason}", gap.advice)
 

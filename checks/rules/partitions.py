@@ -96,7 +96,7 @@ def months_have_partitions(judge: Judge, table: EventsTable, found: Partitioning
     ]
     judge.requires(
         not misnamed,
-        listed(
+        lambda: listed(
             f"{one.name} begins at {clock(begins)}, in another month than its name says"
             for one, begins in misnamed
         ),
@@ -125,8 +125,10 @@ def _month_has_its_partition(judge: Judge, commands: Commands, begin: datetime, 
     unread = [f"{one.name} {one.bounds}" for one in partitions if not one.readable]
     if not judge.requires(
         bool(own),
-        f"no partition of {table} for {label}"
-        + (f"; the bounds of others cannot be read: {listed(unread)}" if unread else ""),
+        lambda: (
+            f"no partition of {table} for {label}"
+            + (f"; the bounds of others cannot be read: {listed(unread)}" if unread else "")
+        ),
         expected=label,
         why=WHY,
         advice=commands.create(begin, end),
@@ -134,8 +136,12 @@ def _month_has_its_partition(judge: Judge, commands: Commands, begin: datetime, 
         return
     if not judge.requires(
         whole is not None,
-        f"{label} is held by "
-        + listed((f"{one.name} from {_bound(one.lower)} to {_bound(one.upper)}" for one in own), separator=", "),
+        lambda: (
+            f"{label} is held by "
+            + listed(
+                (f"{one.name} from {_bound(one.lower)} to {_bound(one.upper)}" for one in own), separator=", "
+            )
+        ),
         expected=f"one partition from {clock(begin)} to {clock(end)}",
         why="rows of a gap are refused or fall into the default partition, and a month cannot be dropped whole",
         advice=commands.create(begin, end, own),
@@ -188,8 +194,10 @@ def nothing_is_past_retention(judge: Judge, table: EventsTable, found: Partition
     past = [one for one in found.of(table.name) if one.upper is not None and one.upper <= oldest]
     judge.requires(
         not past,
-        f"{counted(len(past), 'partition')} past the retention: "
-        + listed((one.name for one in past), separator=", "),
+        lambda: (
+            f"{counted(len(past), 'partition')} past the retention: "
+            + listed((one.name for one in past), separator=", ")
+        ),
         expected=f"nothing that ended before {clock(oldest)} ({kept} months)",
         why="they hold personal data that should be gone, and cost space",
         advice=f"{commands.drop(past)} after a backup",

@@ -23,7 +23,7 @@ def connections(judge: Judge, load: DatabaseLoad, _: DatabaseHistory, settings: 
     judge.finds(listed(f"{one.scope}: {one.used} of {one.limit} connections" for one in load.connections))
     judge.requires(
         not near,
-        listed(
+        lambda: listed(
             f"{one.scope}: {one.used} of {one.limit} connections in use "
             f"({float(Fraction(100 * one.used, one.limit)):.1f} %)"
             for one in near
@@ -49,7 +49,7 @@ def idle_transactions(judge: Judge, load: DatabaseLoad, _: DatabaseHistory, sett
     forgotten = load.stuck(PREPARED)
     judge.requires(
         not forgotten,
-        f"{counted(len(forgotten), 'prepared transaction')} left open: {_in_words(forgotten)}",
+        lambda: f"{counted(len(forgotten), 'prepared transaction')} left open: {_in_words(forgotten)}",
         expected="prepared transactions are ended at once",
         why="it keeps its locks, and nothing that is newer can be vacuumed",
         advice="SELECT gid, prepared FROM pg_prepared_xacts, then COMMIT PREPARED or ROLLBACK PREPARED",
@@ -68,7 +68,7 @@ def _nobody_is(judge: Judge, load: DatabaseLoad, kind: str, expected: str, funct
     names = {QUERY: ("long query", "long queries"), IDLE: ("idle transaction", ""), WAIT: ("lock wait", "")}
     judge.requires(
         not stuck,
-        f"{counted(len(stuck), *names[kind])}: {_in_words(stuck)}",
+        lambda: f"{counted(len(stuck), *names[kind])}: {_in_words(stuck)}",
         expected=expected,
         why="it holds back other sessions and vacuum",
         advice=f"SELECT {function}({stuck[0].pid if stuck else 'pid'}), after a look at what it does",
@@ -160,7 +160,7 @@ def wraparound(judge: Judge, load: DatabaseLoad, _: DatabaseHistory, settings: S
     ]
     judge.requires(
         not old,
-        listed(
+        lambda: listed(
             f"database {database}: the oldest {noun} id is {count} old, "
             f"{float(Fraction(100 * count, WRAPAROUND)):.1f} % of the limit"
             for database, noun, count in old

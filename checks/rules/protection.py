@@ -173,7 +173,7 @@ def _partitions_are_closed(judge: Judge, catalogue: Catalogue, relation: Relatio
     which = f"{counted(count, 'partition')} of {relation.schema}.{relation.name}"
     judge.requires(
         not found,
-        f"role {role} can {access.replace('{}', f'{which} ({_first(names, count)})')}",
+        lambda: f"role {role} can {access.replace('{}', f'{which} ({_first(names, count)})')}",
         expected="partitions with row security of their own, or without privileges for anon and authenticated",
         why="through the REST API each partition is a table of its own, which its parent does not protect",
         advice=_how_to_close(catalogue, role, *names[:MOST]) + _and_the_rest(count - len(names[:MOST])),
@@ -254,10 +254,12 @@ def no_other_table_is_open(judge: Judge, catalogue: Catalogue, settings: Setting
     names = [relation.name for relation, _, _ in found]
     judge.requires(
         not found,
-        f"{counted(len(found), 'table')} outside of the settings that everybody may read: "
-        + listed(
-            (f"{one.schema}.{one.name} ({', '.join(columns)}) by {role}" for one, role, columns in found),
-            separator=", ",
+        lambda: (
+            f"{counted(len(found), 'table')} outside of the settings that everybody may read: "
+            + listed(
+                (f"{one.schema}.{one.name} ({', '.join(columns)}) by {role}" for one, role, columns in found),
+                separator=", ",
+            )
         ),
         expected="tables with such columns are closed to anon and authenticated",
         why="their columns look like customers' phone numbers and message texts",

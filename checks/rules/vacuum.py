@@ -143,7 +143,7 @@ def settings_are_in_force(
     wrong = {table.sql_name: _deviations(table, wanted, catalogue) for table in tables}
     judge.requires(
         not any(wrong.values()),
-        listed(
+        lambda: listed(
             f"{table.name}: {', '.join(found)}" for table in tables if (found := wrong[table.sql_name].values())
         ),
         expected=", ".join(f"{name} = {value:g}" for name, value in wanted.items()),
@@ -157,7 +157,7 @@ def settings_are_in_force(
     off = [(table, which) for table in tables for which in ("", "toast.") if not _vacuums(table, which)]
     judge.requires(
         not off,
-        listed(
+        lambda: listed(
             f"auto-vacuum is disabled on {'the TOAST table of ' if which else ''}{table.name}"
             for table, which in off
         ),
@@ -235,7 +235,7 @@ def vacuum_comes_when_due(
     commands = {f"{COMMANDS[trigger.work]} {table.sql_name}": None for table, trigger, _ in late}
     judge.requires(
         not late,
-        told + _young(catalogue, allowed),
+        lambda: told + _young(catalogue, allowed),
         expected=f"a vacuum or analyze within the last {duration(allowed)} of what is past its trigger point",
         why=WHY,
         advice=f"{listed(commands)}; then look for what holds auto-vacuum back: locks, idle transactions, too few "

@@ -12,8 +12,8 @@ from checks.test_immediate import test_dlq_processor_is_closed as closed
 from checks.test_immediate import test_dlq_table_exists_and_is_accessible as check_01
 from checks.test_immediate import test_success_rate as check_05
 from fixtures.outcome import Status
+from tests.other_names import grow, settings_of
 from tests.outcomes import assert_outcome, judge, read
-from tests.shapes import grow, settings_of
 from tests.webhooks.server import honest
 
 QUEUE = "public.template_retries"
