@@ -150,7 +150,7 @@ def test_locked_table_costs_no_check_of_another(any_deployment):
 
 
 def test_transaction_is_short(any_deployment):
-    """An immediate run's transaction stays below 150 ms on the local deployment."""
+    """The transaction of all readers stays below 0.3 s on the local deployment, also on a busy machine."""
     database = Database(address_of(any_deployment), Limits())
     durations = []
     for _ in range(5):
@@ -159,7 +159,7 @@ def test_transaction_is_short(any_deployment):
         durations.append(time.monotonic() - began)
     database.close()
     assert gaps == {}
-    assert min(durations) < 0.15
+    assert min(durations) < 0.3
 
 
 def test_run_has_one_connection_and_writes_nothing(any_deployment):
