@@ -1,4 +1,4 @@
-"""What check 1 says of the nearest table or column where names differ, and the setting that would name it."""
+"""The nearest table or column for check 1 where names differ, with the setting that names it."""
 
 from __future__ import annotations
 

@@ -233,7 +233,7 @@ def _functions_are_closed(judge: Judge, catalogue: Catalogue, relation: Relation
 
 
 def successor_of(catalogue: Catalogue, table: str, schema: str) -> Relation | None:
-    """The table that is to take the place of this one; None if there is none."""
+    """The table that will replace this one; None if there is none."""
     return catalogue.relation(SUCCESSORS.get(table, ""), schema)
 
 

@@ -58,7 +58,7 @@ def messages() -> st.SearchStrategy[list[Message]]:
 
 
 def planted(history: list[Message]) -> tuple[Counter[str], set[str]]:
-    """What is lost: how many of each outcome, and the ends of the ids as they are told."""
+    """The lost messages: how many of each outcome, and the ends of the listed ids."""
     lost = [(number, message) for number, message in enumerate(history) if message.fate in LOST]
     return Counter(LOST[message.fate] for _, message in lost), {f"…{id_of(number)[-6:]}" for number, _ in lost}
 
@@ -69,7 +69,7 @@ def id_of(number: int) -> str:
 
 
 def write(connection: psycopg.Connection[Any], history: list[Message], now: datetime) -> None:
-    """Put a history into the tables, in the place of what is there."""
+    """Replace the content of the tables by a history."""
     connection.execute(
         "TRUNCATE public.wa_events, public.whatsapp_messages, public.processed_webhook_messages, "
         "public.webhook_dlq"

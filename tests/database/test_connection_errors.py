@@ -175,7 +175,7 @@ CERTIFICATES = {
 
 @pytest.mark.parametrize("kind", CERTIFICATES)
 def test_certificate_is_named(tmp_path, kind):
-    """A certificate that is not trusted, and one for another host, are told apart."""
+    """An untrusted certificate and one for another host have different messages."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.crt"))
     issue, found, advice = CERTIFICATES[kind]

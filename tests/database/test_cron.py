@@ -248,7 +248,7 @@ def test_run_that_is_stuck_is_found(which, deployment):
 
 
 def test_run_cut_off_by_a_crash_is_only_reported(outcomes, deployment):
-    """What ran when the server went down runs no more: it is told, and is no alarm."""
+    """A run that a server restart ended is reported and fails nothing."""
     deployment.superuser_execute(UNFINISHED.format(since="30 hours", behind=36))
     outcome = outcomes()[JOB]
     assert outcome.status is Status.PASSED, outcome.reason

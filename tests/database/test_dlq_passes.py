@@ -224,7 +224,7 @@ def test_triggered_rows_of_a_young_deployment_are_unproven(outcomes, deployment)
 
 
 def test_counts_that_are_not_there_are_not_told_as_zero(outcomes, deployment):
-    """A pass that says nothing of its entries is told so."""
+    """A pass without counts is reported as such."""
     deployment.superuser_execute(
         "ALTER TABLE public.dlq_processing_log ALTER COLUMN entries_processed DROP NOT NULL, "
         "ALTER COLUMN entries_failed DROP NOT NULL;"

@@ -310,7 +310,7 @@ def test_texts_that_are_too_many_to_read_are_left_out_aloud(judged, changed):
 
 
 def test_other_events_are_a_setting(judged, changed):
-    """An application's own names for what is no message are told by the settings."""
+    """The settings name an application's own types of events that are not messages."""
     changed(event("'wamid.TPL'", kind="template_update"))
     assert_outcome(judged(check_10), Status.FAILED)
     settings = Settings(names=Names(other_events=("template_update",)))

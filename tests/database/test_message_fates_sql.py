@@ -14,7 +14,7 @@ from tests.database.histories import messages, planted, write
 
 
 def test_lost_messages_found_are_those_planted(any_deployment):
-    """For any history, the outcomes and the ids that are told are those that were planted, each once."""
+    """For any history, the listed outcomes and ids are those that were planted, each once."""
     connection = psycopg.connect(any_deployment.superuser_url.reveal(), autocommit=True)
     database = Database(any_deployment.access.database, Settings().limits)
 

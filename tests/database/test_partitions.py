@@ -32,7 +32,7 @@ def bounds(begin: object, end: object) -> str:
 
 
 def anew(ahead: int, *columns_or_bounds: str) -> str:
-    """SQL that puts other partitions in the place of a month's: a suffix of the name and the bounds of each."""
+    """SQL that replaces a month's partition by others: a suffix of the name and the bounds of each."""
     return f"DROP TABLE {partition(ahead)};" + "".join(
         f"CREATE TABLE {partition(ahead)}{suffix} PARTITION OF {EVENTS} {bound};"
         for suffix, bound in zip(columns_or_bounds[::2], columns_or_bounds[1::2], strict=True)
@@ -213,7 +213,7 @@ def test_healthy_deployment_passes(deployment):
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_fault_is_found(fault, judged, changed):
-    """Each fault is told with names and bounds."""
+    """The message has names and bounds."""
     sql, part = FAULTS[fault]
     changed(sql)
     assert_outcome(judged(check_13), Status.FAILED, part)

@@ -95,7 +95,7 @@ def test_exactly_the_threshold_fails(any_deployment, judged, changed):
 
 
 def test_long_query_fails_without_its_text(any_deployment, judged):
-    """Process, user, state and age are told; what the query says is nobody's business."""
+    """The message has process, user, state and age, but not the query's text."""
     url = any_deployment.owner_url
     with running(url, "SELECT pg_sleep(20), 'secret of +250788123456'") as pid:
         until(url, f"SELECT state = 'active' FROM pg_stat_activity WHERE pid = {pid}")
@@ -108,7 +108,7 @@ def test_long_query_fails_without_its_text(any_deployment, judged):
 
 @pytest.mark.parametrize("broken", [False, True])
 def test_idle_transaction_fails(broken, any_deployment, judged):
-    """A transaction that sits idle is told, an aborted one too."""
+    """An idle transaction is reported, also an aborted one."""
     with session(any_deployment.owner_url) as connection:
         connection.execute("BEGIN")
         if broken:
@@ -262,7 +262,7 @@ def test_partitions_in_another_schema_count(judged, changed):
 
 
 def test_dead_tuples_of_another_table_fail(judged, changed):
-    """A table that nobody thought of is found too."""
+    """A table outside the settings is found too."""
     changed(
         "CREATE TABLE public.customers WITH (autovacuum_enabled = false) AS "
         "SELECT g FROM generate_series(1, 3000) g; DELETE FROM public.customers WHERE g > 100"

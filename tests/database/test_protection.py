@@ -276,7 +276,7 @@ def test_dlq_partitions_are_judged(judged, made):
 
 
 def test_lints_without_effect_are_reported(judged, made):
-    """What Supabase's linter warns of while nobody can use it is told, and fails nothing."""
+    """What Supabase's linter warns of, but nobody can use, is reported and fails nothing."""
     made(f"REVOKE ALL ON {TEXTS} FROM anon, authenticated;" + policy("true"))
     outcome = judged(protected, customer_table="whatsapp_messages")
     assert_outcome(outcome, Status.PASSED)

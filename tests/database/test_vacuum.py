@@ -86,7 +86,7 @@ def test_healthy_deployment_passes(deployment):
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_fault_is_found(fault, judged, changed):
-    """Each fault is told with its table, its setting or its figures."""
+    """The message has the table, the setting or the figures."""
     sql, part = FAULTS[fault]
     for statement in sql.split(";"):
         changed(statement)
@@ -142,7 +142,7 @@ def test_server_that_does_not_vacuum_fails(name, any_deployment, judged, changed
 
 
 def test_vacuum_that_is_too_long_ago_fails(judged, changed):
-    """A vacuum of yesterday is none of today."""
+    """A vacuum of yesterday does not count for today."""
     changed(f"VACUUM ANALYZE {TEXTS}")
     changed(f"ALTER TABLE {TEXTS} SET (autovacuum_enabled = false)")
     changed(f"UPDATE {TEXTS} SET direction = direction")

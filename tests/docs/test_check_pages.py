@@ -31,7 +31,7 @@ def section(check, heading):
 
 
 def test_every_check_has_a_page_and_every_page_a_check():
-    """A check without a page leaves whoever it wakes alone with it."""
+    """A check without a page leaves its reader without help."""
     assert sorted(CHECKS) == PAGES
 
 

@@ -20,14 +20,14 @@ VALID = LogAllowance("Socket hang up after 12 s", "the balancer", date(2026, 1, 
 
 
 class Judging(Protocol):
-    """Writes a log and gives what the check says of it."""
+    """Writes a log and judges it."""
 
     def __call__(self, *lines: str, settings: Settings | None = None) -> Outcome: ...
 
 
 @pytest.fixture
 def judged(read: Reader) -> Judging:
-    """Writes a log and gives what the check says of it."""
+    """Writes a log and judges it."""
 
     def judging(*lines: str, settings: Settings | None = None) -> Outcome:
         logs = read(*lines, settings=settings)

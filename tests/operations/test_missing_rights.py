@@ -43,7 +43,7 @@ def judged(deployment, folder):
 
 
 def blocks(run):
-    """The block of the summary, and that of the page; None where there is none."""
+    """The block of the summary, and that of the page; None without one."""
     fenced = FENCED.search(run.folder.joinpath("summary.md").read_text())
     on_page = ON_PAGE.search(run.folder.joinpath("index.html").read_text())
     return fenced and fenced[2], on_page and html.unescape(on_page[1])
