@@ -24,7 +24,7 @@ def seconds_of_a_replay(checkout: Path, evidence: Path, folder: Path) -> float:
     """Return the seconds from start to end of one replay of recorded evidence.
 
     Raises:
-        RuntimeError: the replay did not end with the verdict go.
+        RuntimeError: the replay ended without a verdict.
     """
     arguments = ("-q", "-m", "immediate", f"--replay={evidence}", f"--report-dir={folder}")
     environ = environment() | {"PYTHONPATH": str(checkout)}
@@ -33,7 +33,7 @@ def seconds_of_a_replay(checkout: Path, evidence: Path, folder: Path) -> float:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments], cwd=checkout, env=environ, capture_output=True, check=False
     )
-    if done.returncode:
+    if done.returncode not in (0, 1):  # 1: a newer version finds old evidence unproven
         raise RuntimeError(done.stdout.decode())
     return time.perf_counter() - began
 
