@@ -11,8 +11,6 @@ pytest_plugins = [
     "checks.parameters",
     "reports.notify.plugin",
     "reports.plugin",
-    "reports.listing",
-    "reports.role",
-    "reports.proposal",
+    "reports.printing",
     "fixtures.run",
 ]

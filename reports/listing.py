@@ -1,13 +1,8 @@
-"""``pytest --checks``: lists what each checklist item needs to be proven, and whether the settings provide it.
-
-Like ``pytest --markers`` it only prints: no deployment is contacted, and none is started.
-"""
+"""What each checklist item needs to be proven, and whether the settings provide it: ``pytest --checks``."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -26,6 +21,8 @@ from reports.verdict import results
 if TYPE_CHECKING:
     from fixtures.settings.model import Settings
     from reports.verdict import CheckResult
+
+HELP = "list the checks (those that -m and -k select) with what they need, and whether it is set"
 
 WIDEST = 100
 """Columns of the list at most, and if the width of the terminal is unknown."""
@@ -55,53 +52,19 @@ class Listed:
         return tuple(name for name in self.variables if name not in given)
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--checks``."""
-    parser.getgroup("easymo", "verification of an EasyMO deployment").addoption(
-        "--checks",
-        action="store_true",
-        help="list the checks (those that -m and -k select) with what they need, and whether it is set",
-    )
+def list_of_checks(config: pytest.Config, session: pytest.Session) -> Iterator[str]:
+    """Collect the checks, and return the lines of the list.
 
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> int | pytest.ExitCode | None:
-    """With ``--checks``, collect the checks, print the list, and end."""
-    if not config.option.checks:
-        return None
-    from _pytest.main import wrap_session
-
-    # With collectonly, the plugins that read evidence, write reports or start workers do nothing.
-    config.option.collectonly = True
-    return wrap_session(config, _collect_and_list)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_configure(config: pytest.Config) -> None:
-    """Suppress pytest's own list of the collected tests."""
-    if config.option.checks:
-        config.pluginmanager.unregister(name="terminalreporter")
-
-
-def _collect_and_list(config: pytest.Config, session: pytest.Session) -> None:
+    Raises:
+        pytest.UsageError: a file could not be collected, or a path other than the folder of the checks was given.
+    """
     session.perform_collect()
     if session.testsfailed:
         raise pytest.UsageError("a file of checks could not be collected; pytest --collect-only shows why")
     if SETTINGS not in config.stash:
         raise pytest.UsageError("--checks lists only the folder checks; expected no other path")
     width = min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
-    lines = _lines(config, config.stash[SETTINGS], _listed(session.items), width)
-    write(f"{line}\n" for line in lines)
-
-
-def write(lines: Iterable[str]) -> None:
-    """Write to standard output; a reader that stops early, as in ``pytest --checks | head``, is no error."""
-    try:
-        sys.stdout.writelines(lines)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python flushes the rest of the buffer when it exits, which would fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _lines(config, config.stash[SETTINGS], _listed(session.items), width)
 
 
 def _listed(items: Iterable[pytest.Item]) -> list[Listed]:

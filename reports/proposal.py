@@ -1,11 +1,7 @@
-"""``pytest --propose-settings``: prints a ``deployment.toml`` for what the database has, for a person to correct.
-
-It reads the database of the settings in read-only transactions, writes nothing, and runs no check.
-"""
+"""A ``deployment.toml`` for what the database has, for a person to correct: ``pytest --propose-settings``."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -15,11 +11,16 @@ from fixtures.database.contract import DLQ, MAY_BE_ABSENT, STATUSES
 from fixtures.keys import ACCESS, REDACTOR, SETTINGS
 from fixtures.outcome import CouldNotLook
 from fixtures.settings.model import Settings
-from reports.listing import write
+from fixtures.wording import in_toml
 
 if TYPE_CHECKING:
     from fixtures.database.nearest import Similar  # start-up: only with --propose-settings
     from fixtures.database.proposal import Proposal, ProposedJob, Queue  # start-up: only with --propose-settings
+
+HELP = (
+    "read the database's tables, columns, status words and jobs, and print the settings that would name them, "
+    "for a person to read and correct"
+)
 
 HEAD = """\
 # Proposed by pytest --propose-settings from names and types in the database, as role {role} sees it.
@@ -29,36 +30,12 @@ HEAD = """\
 AS_IN_THE_CONTRACT = "\n# All that was found is called as in the contract: no setting is needed."
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--propose-settings``."""
-    parser.getgroup("easymo", "verification of an EasyMO deployment").addoption(
-        "--propose-settings",
-        action="store_true",
-        help="read the database's tables, columns, status words and jobs, and print the settings that would name "
-        "them, for a person to read and correct",
-    )
+def proposed_settings(config: pytest.Config, _: pytest.Session) -> Iterator[str]:
+    """Read the database, and return the redacted lines of the file.
 
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> int | pytest.ExitCode | None:
-    """With ``--propose-settings``, print the proposal, and end."""
-    if not config.option.propose_settings:
-        return None
-    from _pytest.main import wrap_session
-
-    # With collectonly, the plugins that read evidence, write reports or start workers do nothing.
-    config.option.collectonly = True
-    return wrap_session(config, _print)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_configure(config: pytest.Config) -> None:
-    """Suppress pytest's own header and footer: the output is TOML."""
-    if config.option.propose_settings:
-        config.pluginmanager.unregister(name="terminalreporter")
-
-
-def _print(config: pytest.Config, _: pytest.Session) -> None:
+    Raises:
+        pytest.UsageError: there is no database, it could not be read, or a path was given.
+    """
     if SETTINGS not in config.stash:
         raise pytest.UsageError("--propose-settings takes the settings of the folder checks; expected no path")
     settings, address = config.stash[SETTINGS], config.stash[ACCESS].database
@@ -76,7 +53,7 @@ def _print(config: pytest.Config, _: pytest.Session) -> None:
             database.close()
     except CouldNotLook as error:
         raise pytest.UsageError(redactor.text(f"--propose-settings: {error.reason}")) from None
-    write(redactor.text(line) + "\n" for line in toml(found))
+    return redactor.lines(toml(found))
 
 
 def toml(found: Proposal) -> Iterator[str]:
@@ -90,11 +67,11 @@ def toml(found: Proposal) -> Iterator[str]:
 
 def _names(found: Proposal) -> Iterator[str]:
     if found.schema != Settings().names.schema:
-        yield from ("", "[names]", f"schema = {_text(found.schema)}")
+        yield from ("", "[names]", f"schema = {in_toml(found.schema)}")
     tables = found.tables | ({DLQ: found.queues[0].table} if _only_one(found) else {})
     others = {table: one.name for table, one in tables.items() if one.name != table}
     if others:
-        yield from ("", "[names.tables]", *(f"{table} = {_text(name)}" for table, name in others.items()))
+        yield from ("", "[names.tables]", *(f"{table} = {in_toml(name)}" for table, name in others.items()))
 
 
 def _only_one(found: Proposal) -> bool:
@@ -114,7 +91,7 @@ def _columns(found: Proposal) -> Iterator[str]:
 def _renamed(table: str, one: Similar) -> Iterator[str]:
     """The columns with another name, those that may be absent, and remarks on those that may not."""
     for column, other in one.renamed.items():
-        yield f"{column} = {_text(other)}"
+        yield f"{column} = {in_toml(other)}"
     for column in one.missing:
         if column in MAY_BE_ABSENT.get(table, ()):
             means = "a row means that its message was processed" if column == "processed" else "no such column"
@@ -125,7 +102,7 @@ def _renamed(table: str, one: Similar) -> Iterator[str]:
 
 def _queues(found: Proposal) -> Iterator[str]:
     for queue in () if _only_one(found) else found.queues:
-        yield from ("", "[[dead_letters]]", f"table = {_text(queue.table.name)}")
+        yield from ("", "[[dead_letters]]", f"table = {in_toml(queue.table.name)}")
         yield "# retries = 5  # the limit of this table, if it is not thresholds.dlq_retries"
         if lines := list(_renamed(DLQ, queue.table)):
             yield from ("", "[dead_letters.columns]", *lines)
@@ -133,7 +110,7 @@ def _queues(found: Proposal) -> Iterator[str]:
             yield from ("", "[dead_letters.statuses]")
         for status in STATUSES:
             if own := queue.statuses.get(status):
-                yield f"{status} = [{', '.join(map(_text, own))}]"
+                yield f"{status} = [{', '.join(map(in_toml, own))}]"
         yield from _remarks(queue)
 
 
@@ -154,13 +131,15 @@ def _jobs(found: Proposal) -> Iterator[str]:
     if found.jobs:
         yield from ("", "# Active jobs: keep those that the deployment must have.")
     for job in found.jobs:
-        yield from ("", "[[jobs]]", f"name = {_text(job.name)}", f"schedule = {_text(job.schedule)}", _call(job))
+        yield from (
+            "",
+            "[[jobs]]",
+            f"name = {in_toml(job.name)}",
+            f"schedule = {in_toml(job.schedule)}",
+            _call(job),
+        )
 
 
 def _call(job: ProposedJob) -> str:
     kind = "edge_function" if job.edge_function else "function"
-    return f"{kind} = {_text(job.edge_function or job.function)}"
-
-
-def _text(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    return f"{kind} = {in_toml(job.edge_function or job.function)}"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 from fixtures.database.catalogue import MIGRATE, Catalogue, Relation
 from fixtures.database.contract import DLQ, MAY_BE_ABSENT, TABLES
 from fixtures.database.nearest import matches
 from fixtures.database.sources import DONE
 from fixtures.settings.model import Settings
+from fixtures.wording import in_toml
 
 PROPOSE = "`pytest --propose-settings` prints all settings for what is there"
 
@@ -22,10 +21,10 @@ def nearest_table(catalogue: Catalogue, table: str, settings: Settings) -> tuple
     has = f"{one.same} {of}" if one.same else f"{renamed} {of} under similar names"
     has += f", and {renamed} under similar names" if one.same and renamed else ""
     found = f"; {one.schema}.{one.name} has {has}"
-    schema = f"schema = {_toml(one.schema)} in [names] and " if one.schema != settings.names.schema else ""
+    schema = f"schema = {in_toml(one.schema)} in [names] and " if one.schema != settings.names.schema else ""
     return (
         found,
-        f"if it is this table, set {schema}{table} = {_toml(one.name)} in [names.tables] ({PROPOSE}); else ",
+        f"if it is this table, set {schema}{table} = {in_toml(one.name)} in [names.tables] ({PROPOSE}); else ",
     )
 
 
@@ -44,13 +43,9 @@ def how_to_name(relation: Relation, column: str, nearest: str, settings: Setting
     if table == DLQ and settings.dead_letters:
         where = f"the columns of {relation.name} in [[dead_letters]]"
     if nearest:
-        return f"if it is this column, set {column} = {_toml(nearest)} in {where}; else {MIGRATE}"
+        return f"if it is this column, set {column} = {in_toml(nearest)} in {where}; else {MIGRATE}"
     if (table, column) == (DONE, "processed"):
         return f'if each row means that its message was processed, set {column} = "" in {where}; else {MIGRATE}'
     if column in MAY_BE_ABSENT.get(table, ()):
         return f'if the deployment does without it, set {column} = "" in {where}; else {MIGRATE}'
     return MIGRATE
-
-
-def _toml(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
