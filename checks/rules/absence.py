@@ -6,6 +6,7 @@ from checks.judge import Judge
 from checks.rules.protection import customer_tables
 from fixtures.database.catalogue import POINTER, REPAIR, Catalogue
 from fixtures.settings.model import Settings
+from fixtures.settings.naming import dlq_tables
 
 
 def is_there(judge: Judge, catalogue: Catalogue, name: str, settings: Settings) -> bool:
@@ -19,7 +20,7 @@ def is_there(judge: Judge, catalogue: Catalogue, name: str, settings: Settings) 
         judge.holds()
         return True
     missing = catalogue.what_is_missing(name, schema)
-    if catalogue.views is not None and name in {*settings.names.dlq_tables, *customer_tables(settings)}:
+    if catalogue.views is not None and name in {*dlq_tables(settings), *customer_tables(settings)}:
         judge.cannot_tell(f"{missing}; {POINTER}", REPAIR)
     else:
         judge.fails(missing, advice=catalogue.how_to_create(name))

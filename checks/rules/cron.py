@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from checks.judge import Judge
 from checks.rules import function_rights
 from checks.rules.dates import not_in_the_future
-from checks.rules.job_targets import DLQ_FUNCTION, OPERATOR, Target, as_its_user, label, told
+from checks.rules.job_targets import OPERATOR, Target, as_its_user, label, told
 from fixtures import schedule
 from fixtures.database.catalogue import Catalogue
+from fixtures.database.contract import DLQ_FUNCTION, PARTITION_FUNCTION
 from fixtures.database.cron import CronJob, CronSchedule, Run
 from fixtures.database.identifiers import literal, quoted
 from fixtures.database.rights import Function
@@ -20,8 +21,8 @@ from fixtures.settings.model import Job, Settings
 from fixtures.wording import ago, clock, counted, listed
 
 WHY = {
-    "process_dlq_entries": "failed messages stay in the queue until somebody runs it by hand",
-    "create_wa_events_partition": "next month's messages have no partition to go to",
+    DLQ_FUNCTION: "failed messages stay in the queue until somebody runs it by hand",
+    PARTITION_FUNCTION: "next month's messages have no partition to go to",
 }
 """Function → what happens while no job calls it."""
 LONG_INTERVAL = timedelta(days=1)
@@ -211,26 +212,26 @@ def function_is_sound(judge: Judge, job: Scheduled, call: str) -> None:
         advice=f"create function {call}(), with the migration that defines it; the job stays as it is",
     )
     function_rights.report(judge, job.catalogue, there)
-    open_ones = [function for function in there if function_rights.who_does_harm(job.catalogue, function)]
-    exposed = sorted({role for one in open_ones for role in function_rights.who_does_harm(job.catalogue, one)})
+    harmful = [
+        (function, roles)
+        for function in there
+        if (roles := function_rights.who_does_harm(job.catalogue, function))
+    ]
+    exposed = sorted({role for _, roles in harmful for role in roles})
     judge.requires(
         not exposed,
         lambda: f"function {call}() can be executed by {', '.join(exposed)}",
         expected="only its owner and service_role may execute it",
         why="anybody with the app's public key can start it over the REST API",
-        advice=_closing(open_ones, exposed, job.found.username),
+        advice=_closing([function for function, _ in harmful], exposed, job.found.username),
     )
 
 
 def _closing(functions: list[Function], exposed: list[str], user: str) -> str:
     """The commands that close functions to the public; a job's user that is not the operator keeps its right."""
-    names = ", ".join(_signature(function) for function in functions)
+    names = ", ".join(function.signature for function in functions)
     revoke = f"REVOKE EXECUTE ON FUNCTION {names} FROM {', '.join(['PUBLIC', *exposed])}"
     return revoke if user == OPERATOR else f"{revoke}; GRANT EXECUTE ON FUNCTION {names} TO {quoted(user)}"
-
-
-def _signature(function: Function) -> str:
-    return f"{quoted(function.schema, function.name)}({function.arguments})"
 
 
 def runs_when_due(judge: Judge, job: Scheduled) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from fixtures.database.contract import DLQ_FUNCTION
 from fixtures.database.cron import CronJob, CronSchedule
 from fixtures.database.job_calls import NEVER, ORDER, Call
 from fixtures.settings.model import Job, Settings
-
-DLQ_FUNCTION = "process_dlq_entries"
-"""The SQL function that calls the edge function ``names.dlq_processor``."""
 
 OPERATOR = "postgres"
 """The role of an operator on Supabase, which needs no other role for its own jobs."""

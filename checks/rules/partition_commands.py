@@ -17,7 +17,6 @@ from fixtures.wording import listed
 MONTH_IN_NAME = re.compile(r"_(\d{4})_(\d{2})$")
 DETACHED = "_detached"
 """Suffix for the name of a partition that is replaced."""
-MONTHLY = "create_wa_events_partition"
 OTHER_MONTHS = "then a partition for each other month that a detached table has rows of"
 MOST_MONTHS = 36
 """Months that one advice creates partitions for."""
@@ -165,9 +164,7 @@ class Commands:
 
     def copy(self, table: str, end: str = "") -> str:
         """Insert every row of a table into the partitioned one."""
-        names = self.columns
-        into = f"{self.parent} ({names})" if names != "*" else self.parent
-        return f"INSERT INTO {into} SELECT {names} FROM {table}{end}"
+        return f"INSERT INTO {self.into} SELECT {self.columns} FROM {table}{end}"
 
     def empty_default(self) -> str:
         """Move the rows of the default partition into partitions of their months."""
@@ -222,6 +219,11 @@ class Commands:
         return ", ".join(map(quoted, self.family.columns)) or "*"
 
     @property
+    def into(self) -> str:
+        """The partitioned table with these columns, as INSERT takes it."""
+        return f"{self.parent} ({self.columns})" if self.family.columns else self.parent
+
+    @property
     def home(self) -> str:
         """The schema of new partitions: that of their siblings."""
         return self.family.schema or self.schema
@@ -243,12 +245,10 @@ class Commands:
         return quoted(self.schema, name)
 
     def _move(self, schema: str, name: str, begin: datetime, end: datetime) -> str:
-        names = self.columns
-        into = f"{self.parent} ({names})" if names != "*" else self.parent
         return (
             f"WITH moved AS (DELETE FROM {quoted(schema, name)} WHERE created_at >= '{begin.isoformat(' ')}' "
-            f"AND created_at < '{end.isoformat(' ')}' RETURNING {names}) INSERT INTO {into} "
-            f"SELECT {names} FROM moved"
+            f"AND created_at < '{end.isoformat(' ')}' RETURNING {self.columns}) INSERT INTO {self.into} "
+            f"SELECT {self.columns} FROM moved"
         )
 
 

@@ -267,7 +267,7 @@ def no_other_table_is_open(judge: Judge, catalogue: Catalogue, settings: Setting
         + f"; then add {', '.join(names[:MOST])} to names.personal_tables, or to names.public_tables if anybody "
         "may read it on purpose",
     )
-    _auth_users_are_hidden(judge, catalogue)
+    _views_show_nothing(judge, catalogue, "auth.users")
 
 
 def _who_reads(catalogue: Catalogue, relation: Relation) -> str:
@@ -285,7 +285,3 @@ def _how_to_close_other(catalogue: Catalogue, relation: Relation) -> str:
         return f"REVOKE ALL ON {relation.sql_name} FROM {_public(catalogue)}"
     partitions = [name for group in relation.partitions or () for name in group.names]
     return _how_to_close(catalogue, "", relation.sql_name, *partitions[:MOST])
-
-
-def _auth_users_are_hidden(judge: Judge, catalogue: Catalogue) -> None:
-    _views_show_nothing(judge, catalogue, "auth.users")

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from checks.judge import Cell, Judge
 from checks.rules.absence import is_there
-from checks.rules.partition_commands import MONTHLY
 from fixtures.database.catalogue import Catalogue
+from fixtures.database.contract import PARTITION_FUNCTION
 from fixtures.database.identifiers import quoted
 from fixtures.database.table_statistics import TablesStatistics, TableStatistics
 from fixtures.settings.model import Settings
@@ -129,8 +129,8 @@ def table_holds_rows(
         bool(tables),
         f"{name} is partitioned and has no partition",
         why="no row can be written",
-        advice=f"SELECT {quoted(settings.names.schema, MONTHLY)}(), and create the partitions of this and the "
-        "next months",
+        advice=f"SELECT {quoted(settings.names.schema, PARTITION_FUNCTION)}(), and create the partitions of this "
+        "and the next months",
     )
     return tables
 
