@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from fixtures.outcome import Status
-from reports import findings, labels, rights
+from reports import findings, labels, missing_rights
 from reports.labels import STATUS_WORDS
 from reports.verdict import CheckResult, RunResult, reasons
 
@@ -69,7 +69,7 @@ def _lines(result: RunResult, links: Links, release: str) -> Iterator[str]:
     yield from _failed(result, links.pages)
     yield from _causes("What could not be looked at", labels.WHAT_TO_DO, findings.errors(result))
     yield from _causes("What is unproven", labels.WOULD_PROVE, findings.unproven(result))
-    yield from _rights(rights.missing_rights(result))
+    yield from _rights(missing_rights.as_sql(result))
     yield from _causes("What does not apply", "", findings.not_applicable(result))
     yield from _table("Other checks" if musts else "Checks", [c for c in result.checks if c not in musts])
 
@@ -78,7 +78,16 @@ def _rights(sql: str) -> Iterator[str]:
     """The missing rights as one block to copy; a fence is longer than any in the block."""
     if sql:
         fence = "`" * max(3, 1 + max(map(len, re.findall("`+", sql)), default=0))
-        yield from ("", f"## {rights.TITLE}", "", escape(rights.NOTE), "", f"{fence}sql", sql, fence)
+        yield from (
+            "",
+            f"## {missing_rights.TITLE}",
+            "",
+            escape(missing_rights.NOTE),
+            "",
+            f"{fence}sql",
+            sql,
+            fence,
+        )
 
 
 def _charts(lines: Sequence[str]) -> Iterator[str]:

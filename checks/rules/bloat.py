@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from checks.judge import Cell, Judge
-from checks.rules.absence import is_there
+from checks.rules.missing_table import is_there
 from fixtures.database.catalogue import Catalogue
 from fixtures.database.table_statistics import (
     NOT_COUNTING,

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from checks.judge import Cell, Judge
-from checks.rules.absence import is_there
+from checks.rules.missing_table import is_there
 from fixtures.database.catalogue import Catalogue
 from fixtures.database.contract import PARTITION_FUNCTION
 from fixtures.database.identifiers import quoted

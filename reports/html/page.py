@@ -8,7 +8,7 @@ from importlib.resources import files
 from itertools import groupby
 
 from fixtures.outcome import Status
-from reports import findings, labels, rights
+from reports import findings, labels, missing_rights
 from reports.allure.text import AREAS, EPICS
 from reports.case import WORST_FIRST
 from reports.html.cases import (
@@ -65,7 +65,7 @@ def document(result: RunResult, facts: Mapping[str, str], references: References
         _failed(result, references),
         _causes("errors", "What could not be looked at", labels.WHAT_TO_DO, findings.errors(result)),
         _causes("unproven", "What is unproven", labels.WOULD_PROVE, findings.unproven(result)),
-        _rights(rights.missing_rights(result)),
+        _rights(missing_rights.as_sql(result)),
         _causes("not-applicable", "What does not apply", "", findings.not_applicable(result)),
         _all(result, references),
         _run(facts),
@@ -163,7 +163,9 @@ def _rights(sql: str) -> Markup:
     if not sql:
         return Markup()
     block = tag("pre", tag("code", sql))
-    return _section("rights", rights.TITLE, tag("div", tag("p", rights.NOTE), block, class_="card"))
+    return _section(
+        "rights", missing_rights.TITLE, tag("div", tag("p", missing_rights.NOTE), block, class_="card")
+    )
 
 
 def _all(result: RunResult, references: References) -> Markup:

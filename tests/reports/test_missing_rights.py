@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fixtures.outcome import Status, Violation
 from reports.case import Doubt
-from reports.rights import missing_rights
+from reports.missing_rights import as_sql
 from tests.reports.test_summary import KNOWN, result_of
 
 
@@ -20,7 +20,7 @@ def test_statements_are_taken_once():
     """Each in a line of its own; an alternative becomes a comment."""
     bypass = "ALTER ROLE v BYPASSRLS, or a SELECT policy USING (true) for v"
     run = result_of(unproven("GRANT USAGE ON SCHEMA cron TO v; GRANT pg_monitor TO v", bypass), unproven(bypass))
-    assert missing_rights(run).splitlines() == [
+    assert as_sql(run).splitlines() == [
         "GRANT USAGE ON SCHEMA cron TO v;",
         "GRANT pg_monitor TO v;",
         "ALTER ROLE v BYPASSRLS; -- or a SELECT policy USING (true) for v",
@@ -35,7 +35,7 @@ def test_columns_of_a_table_are_merged():
             "GRANT SELECT (b, c) ON public.t TO v", 'GRANT SELECT ("x; y") ON public."T" TO v', check="check-05"
         ),
     )
-    assert missing_rights(run).splitlines() == [
+    assert as_sql(run).splitlines() == [
         "GRANT SELECT (a, b, c) ON public.t TO v;",
         'GRANT SELECT ("x; y") ON public."T" TO v;',
     ]
@@ -57,9 +57,9 @@ def test_other_advice_is_left_out():
         unproven("run the checks again", "SELECT cron.alter_job(1)", "GRANT SELECT ON public.\nt TO v", ""),
         failed,
     )
-    assert missing_rights(run) == "GRANT SELECT (a) ON public.t TO v;"
+    assert as_sql(run) == "GRANT SELECT (a) ON public.t TO v;"
 
 
 def test_nothing_missing_gives_no_block():
     """A run that lacked no right says nothing of them."""
-    assert missing_rights(result_of(unproven("wait"))) == ""
+    assert as_sql(result_of(unproven("wait"))) == ""

@@ -26,7 +26,7 @@ BETWEEN = re.compile(r'; (?=(?:[^"]*"[^"]*")*[^"]*$)')
 COLUMNS = re.compile(r'GRANT SELECT \(([^"]+)\) ON (.+) TO (.+)')
 
 
-def missing_rights(run: RunResult) -> str:
+def as_sql(run: RunResult) -> str:
     """Return the SQL that grants what the run lacked, one statement a line; empty if it lacked nothing."""
     cases = [case for check in run.checks for case in check.cases]
     statements = list(dict.fromkeys(statement for case in cases for statement in _of(case)))
