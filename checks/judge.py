@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from fixtures import advice as advices
+from fixtures.advice import Help
 from fixtures.outcome import CheckFailed, Unproven, Violation
 
 Cell = str | int | float | bool | None
@@ -55,7 +57,7 @@ class Judge:
         *,
         expected: str = "",
         why: str = "",
-        advice: str = "",
+        advice: Help = "",
     ) -> bool:
         """Require a condition of the evidence; record a violation if it is false.
 
@@ -65,7 +67,7 @@ class Judge:
                 if the condition is false.
             expected: what was expected instead.
             why: why it matters.
-            advice: what to do next, with the exact command.
+            advice: what to do next.
 
         Returns:
             ``condition``, so that a check can skip requirements that depend on it.
@@ -76,7 +78,7 @@ class Judge:
             self.fails(found() if callable(found) else found, expected=expected, why=why, advice=advice)
         return condition
 
-    def fails(self, found: str, *, expected: str = "", why: str = "", advice: str = "") -> None:
+    def fails(self, found: str, *, expected: str = "", why: str = "", advice: Help = "") -> None:
         """Record a violation; the arguments are those of :meth:`requires`."""
         self.asked += 1
         self.violations.append(Violation(_line(found), expected, why, advice))
@@ -85,10 +87,16 @@ class Judge:
         """Count a requirement that the evidence meets."""
         self.asked += 1
 
-    def cannot_tell(self, reason: str, proof: str = "") -> None:
-        """Record that a part of the check is unproven, and what would prove it; a violation still fails it."""
+    def cannot_tell(self, reason: str, proof: Help = "", cause: str = "") -> None:
+        """Record that a part of the check is unproven, and what would prove it; a violation still fails it.
+
+        Args:
+            reason: why it cannot be judged.
+            proof: what would prove it.
+            cause: id of the checklist item that names the cause; empty if this reason is the cause.
+        """
         self.asked += 1
-        self.doubts.append(Unproven(_line(reason), proof))
+        self.doubts.append(Unproven(_line(reason), proof, cause))
 
     def shows(self, title: str, rows: Sequence[Mapping[str, Cell]], limit: int = 20) -> None:
         """Attach a table of at most ``limit`` rows; the report shows how many there were."""
@@ -110,8 +118,9 @@ class Judge:
             raise CheckFailed(*self.violations)
         if self.doubts:
             reasons = "; ".join(doubt.reason for doubt in self.doubts)
-            proofs = "; ".join(dict.fromkeys(doubt.proof for doubt in self.doubts if doubt.proof))
-            raise Unproven(reasons, proofs)
+            causes = {doubt.cause for doubt in self.doubts}
+            cause = causes.pop() if len(causes) == 1 else ""
+            raise Unproven(reasons, advices.together(doubt.proof for doubt in self.doubts), cause)
         if not self.asked:
             raise RuntimeError("this check required nothing of its evidence, so it proves nothing")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from checks.checklist import label_of
 from checks.judge import Table
+from fixtures.advice import Help
 from fixtures.outcome import Status, Violation
 
 WORST_FIRST = (Status.FAILED, Status.ERROR, Status.UNPROVEN, Status.PASSED, Status.NOT_APPLICABLE)
@@ -31,7 +32,9 @@ class Doubt:
     """Something that could not be judged, and what would prove it."""
 
     reason: str
-    proof: str = ""
+    proof: Help = ""
+    cause: str = ""
+    """Id of the checklist item that names the cause; empty if this reason is the cause."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,10 @@ class Case:
     status: Status = Status.PASSED
     reason: str = ""
     """Why it did not pass, in one line; empty if it passed."""
-    advice: str = ""
+    advice: Help = ""
     """What to do about an error."""
+    cause: str = ""
+    """Id of the checklist item that names the cause of an error; empty if the reason is the cause."""
     expectation: str = ""
     findings: tuple[str, ...] = ()
     violations: tuple[Violation, ...] = ()

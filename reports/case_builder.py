@@ -10,6 +10,7 @@ import pytest
 
 from checks.checklist import Item, item_of
 from checks.judge import JUDGE, Judge
+from fixtures.advice import plain
 from fixtures.outcome import CheckFailed, CouldNotLook, NotApplicable, Status, Unproven, Violation
 from reports import labels
 from reports.case import Case, Doubt, words_of
@@ -97,7 +98,10 @@ def _facts(raised: BaseException | None, when: str, judge: Judge) -> dict[str, A
         "reason": _reason(status, raised, shown),
         "advice": _advice(status, raised),
         "violations": [_plain(violation) for violation in shown],
-        "doubts": [{"reason": doubt.reason, "proof": doubt.proof} for doubt in doubts],
+        "cause": raised.cause if isinstance(raised, CouldNotLook) else "",
+        "doubts": [
+            {"reason": doubt.reason, "proof": plain(doubt.proof), "cause": doubt.cause} for doubt in doubts
+        ],
     }
 
 
@@ -133,17 +137,17 @@ def _message(raised: BaseException) -> str:
 
 
 def _doubts(raised: BaseException | None, judge: Judge) -> Iterator[Doubt]:
-    collected = [Doubt(doubt.reason, doubt.proof) for doubt in judge.doubts]
+    collected = [Doubt(doubt.reason, doubt.proof, doubt.cause) for doubt in judge.doubts]
     yield from collected
     if isinstance(raised, Unproven) and raised.reason != "; ".join(doubt.reason for doubt in collected):
-        yield Doubt(raised.reason, raised.proof)
+        yield Doubt(raised.reason, raised.proof, raised.cause)
     elif isinstance(raised, pytest.skip.Exception) and not isinstance(raised, Unproven | NotApplicable):
         yield Doubt(_message(raised))
 
 
-def _advice(status: Status, raised: BaseException | None) -> str:
+def _advice(status: Status, raised: BaseException | None) -> Any:
     if isinstance(raised, CouldNotLook):
-        return raised.advice
+        return plain(raised.advice)
     return UNEXPECTED if status is Status.ERROR and not isinstance(raised, AssertionError) else ""
 
 
@@ -155,12 +159,12 @@ def traceback_of(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
     return str(excinfo.getrepr(style="short", showlocals=False, funcargs=False))
 
 
-def _plain(violation: Violation) -> dict[str, str]:
+def _plain(violation: Violation) -> dict[str, Any]:
     return {
         "found": violation.found,
         "expected": violation.expected,
         "why": violation.why,
-        "advice": violation.advice,
+        "advice": plain(violation.advice),
     }
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from fixtures.advice import Help
 from fixtures.outcome import Status
 from reports.case import WORST_FIRST, Case, words_of
 from reports.verdict import CheckResult, RunResult, Verdict, case_names, reasons
 
-Reasons = Callable[[Case], list[tuple[str, str]]]
+Reasons = Callable[[Case], list[tuple[str, Help]]]
 """Returns the reasons of a case, each with what would help."""
 
 WHY = {
@@ -31,7 +32,7 @@ class Fault:
     found: str
     expected: str
     why: str
-    advice: str
+    advice: Help
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Cause:
     """One reason why checks could not be looked at or judged, with what would help."""
 
     reason: str
-    help: str
+    help: Help
     checks: tuple[str, ...]
     """Labels of the checks with this reason, each with its criterion."""
     cases: int
@@ -49,7 +50,7 @@ class Cause:
 def faults(check: CheckResult) -> tuple[Fault, ...]:
     """The violations of a failed check, each once."""
     failed = [case for case in check.cases if case.status is Status.FAILED]
-    found: dict[tuple[str, str, str, str], list[str]] = {}
+    found: dict[tuple[str, str, str, Help], list[str]] = {}
     for name, case in zip(case_names(failed), failed, strict=True):
         for violation in case.violations:
             key = (violation.found, violation.expected, violation.why, violation.advice)
@@ -92,7 +93,7 @@ def not_applicable(run: RunResult) -> tuple[Cause, ...]:
 
 
 def _causes(checks: Iterable[CheckResult], status: Status, reasons_of: Reasons) -> tuple[Cause, ...]:
-    names: dict[tuple[str, str], list[str]] = {}
+    names: dict[tuple[str, Help], list[str]] = {}
     for check, case in _cases(checks, status):
         for reason_and_help in reasons_of(case):
             names.setdefault(reason_and_help, []).append(name(check))

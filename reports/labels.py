@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from fixtures.advice import Help
 from fixtures.outcome import Status
 from reports.case import Case
 
@@ -59,12 +60,12 @@ class Explained(Protocol):
     @property
     def why(self) -> str: ...  # noqa: D102
     @property
-    def advice(self) -> str: ...  # noqa: D102
+    def advice(self) -> Help: ...  # noqa: D102
 
 
 def of_fault(fault: Explained) -> list[tuple[str, str]]:
     """The parts below the first sentence of a violation, each with its label; empty parts are left out."""
-    parts = ((EXPECTED, fault.expected), (WHY, fault.why), (WHAT_TO_DO, fault.advice))
+    parts = ((EXPECTED, fault.expected), (WHY, fault.why), (WHAT_TO_DO, str(fault.advice)))
     return [(label, text) for label, text in parts if text]
 
 
@@ -80,11 +81,11 @@ def _parts(case: Case) -> Iterator[tuple[str, str]]:
         yield DOES_NOT_HOLD, violation.found
         yield EXPECTED_INSTEAD, violation.expected
         yield WHY, violation.why
-        yield WHAT_TO_DO, violation.advice
+        yield WHAT_TO_DO, str(violation.advice)
     for doubt in case.doubts:
         yield UNPROVEN, doubt.reason
-        yield WOULD_PROVE, doubt.proof
+        yield WOULD_PROVE, str(doubt.proof)
     if case.status in (Status.ERROR, Status.NOT_APPLICABLE):
         yield REASON, case.reason
-    yield WHAT_TO_DO, case.advice
+    yield WHAT_TO_DO, str(case.advice)
     yield KNOWN_ISSUE, case.known_issue

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 
+from fixtures import advice
+from fixtures.advice import Kind
 from fixtures.database.contract import SERVICE_ROLE
 from fixtures.outcome import Status
 from reports.case import Case
@@ -16,12 +19,8 @@ NOTE = (
     "pytest --role-sql prints policies that serve instead."
 )
 
-STATEMENT = re.compile(r"(GRANT .+ TO .+|ALTER ROLE .+ BYPASSRLS|CREATE POLICY .+)")
 READING = re.compile(rf"GRANT (SELECT|USAGE)\b.* TO (?!{SERVICE_ROLE}$).+")
 """What check 1 advises where the suite's own role may not read a table."""
-
-BETWEEN = re.compile(r'; (?=(?:[^"]*"[^"]*")*[^"]*$)')
-"""A semicolon between two statements, not one in a quoted name."""
 
 COLUMNS = re.compile(r'GRANT SELECT \(([^"]+)\) ON (.+) TO (.+)')
 
@@ -35,14 +34,16 @@ def as_sql(run: RunResult) -> str:
 
 def _of(case: Case) -> Iterator[str]:
     """The statements among what would prove a case, with the alternative of each as a comment."""
-    for text in [doubt.proof for doubt in case.doubts] if case.status is Status.UNPROVEN else []:
-        for part in BETWEEN.split(text):
-            statement, _, instead = part.partition(", or ")
-            if STATEMENT.fullmatch(statement):
-                yield f"{statement}; -- or {instead}" if instead else f"{statement};"
+    for doubt in case.doubts if case.status is Status.UNPROVEN else ():
+        steps = advice.of(doubt.proof).steps
+        for step, later in zip_longest(steps, steps[1:]):
+            if step.kind is Kind.SQL:
+                instead = later is not None and later.kind is Kind.SENTENCE and later.text.startswith("or ")
+                yield f"{step.command} -- {later.text}" if instead else step.command
     for violation in case.violations:
-        parts = BETWEEN.split(violation.advice)
-        yield from (f"{part};" for part in parts if all(map(READING.fullmatch, parts)))
+        commands = advice.of(violation.advice).commands
+        if all(READING.fullmatch(step.text) for step in commands):
+            yield from (step.command for step in commands)
 
 
 def _merged(statements: Iterable[str]) -> list[str]:

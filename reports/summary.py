@@ -141,4 +141,4 @@ def _causes(title: str, help_label: str, causes: Iterable[findings.Cause]) -> It
         shown = "<br>".join(escape(cause.reason) for cause in group)
         yield f"- {escape(', '.join(checks))}: {shown}"
         if help_:
-            yield f"  - {help_label.lower()}: {escape(help_)}"
+            yield f"  - {help_label.lower()}: {escape(str(help_))}"

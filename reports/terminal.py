@@ -120,7 +120,7 @@ class Section:
                 for cause in reasons:
                     cases = f" ({cause.cases} cases)" if cause.cases > len(checks) else ""
                     self.line(f"{cause.reason}{cases}", 2)
-                self.labelled(help_label, help_, 4)
+                self.labelled(help_label, str(help_), 4)
 
 
 def summarise(

@@ -13,6 +13,7 @@ from typing import Any
 from checks.checklist import item_of
 from checks.judge import Judge
 from checks.parameters import cases
+from fixtures.advice import Advice, Help, together
 from fixtures.evidence.document import Evidence, decode, plain, to_text
 from fixtures.evidence.pieces import PIECES, needs_of
 from fixtures.evidence.reading import Reading
@@ -28,6 +29,20 @@ class Outcome:
     status: Status
     reason: str = ""
     judge: Judge | None = None
+    gap: Help = ""
+    """What helps against the gap in the case's evidence."""
+
+    @property
+    def advice(self) -> Advice:
+        """What the case advises, be it by a violation, a doubt, or the gap in its evidence."""
+        said = self.judge or Judge()
+        parts = [one.advice for one in said.violations] + [one.proof for one in said.doubts]
+        return together(parts or [self.gap])
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands in its advice, as a person would copy them without the semicolon."""
+        return [step.text for step in self.advice.commands]
 
 
 def read(access: Access, tests: list[Any], settings: Settings | None = None) -> Evidence:
@@ -59,9 +74,9 @@ def judge(test: Callable[..., None], evidence: Evidence, **parameters: str) -> O
     except NotApplicable as absence:
         return Outcome(Status.NOT_APPLICABLE, absence.reason, statement)
     except Unproven as doubt:
-        return Outcome(Status.UNPROVEN, str(doubt.msg), statement)
+        return Outcome(Status.UNPROVEN, str(doubt.msg), statement, doubt.proof)
     except CouldNotLook as error:
-        return Outcome(Status.ERROR, error.reason, statement)
+        return Outcome(Status.ERROR, error.reason, statement, error.advice)
     return Outcome(Status.PASSED, "", statement)
 
 

@@ -46,7 +46,9 @@ READERS = (
 ROOT_OF_COMPOSITION = "fixtures.run"
 """The one module that may import from all three folders, and that none of them imports."""
 
-GROUND_FLOOR = {f"fixtures.{name}" for name in ("outcome", "wording", "schedule", "files", "keys", "secret")}
+GROUND_FLOOR = {
+    f"fixtures.{name}" for name in ("advice", "outcome", "wording", "schedule", "files", "keys", "secret")
+}
 """Modules that every folder may import, and that import no other modules of ours."""
 
 IMPORTS = own_imports()

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from checks.judge import Cell, Judge
 from checks.rules.dates import not_in_the_future
+from fixtures.advice import together
 from fixtures.breakers.model import TABLE, CircuitBreakers, RecordedBreaker, ReportedBreaker
 from fixtures.breakers.states import CLOSED, STATES, is_closed, known
 from fixtures.outcome import CouldNotLook, Gap, Status
@@ -36,7 +37,7 @@ def a_source_names_breakers(judge: Judge, breakers: CircuitBreakers) -> None:
         _report_gaps(judge, breakers)
         return
     reason = f"{reported.reason}; {recorded.reason}"
-    proof = "; ".join(gap.advice for gap in (reported, recorded) if gap.advice)
+    proof = together(gap.advice for gap in (reported, recorded))
     if Status.ERROR in (recorded.status, reported.status) and not judge.violations:
         raise CouldNotLook(reason, proof)
     judge.cannot_tell(reason, proof or f"circuitBreakers in the health answer, or events in {TABLE}")

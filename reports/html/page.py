@@ -151,7 +151,7 @@ def _causes(name: str, title: str, help_label: str, causes: Iterable[findings.Ca
             "li",
             tag("p", ", ".join(checks), class_="faint"),
             (tag("p", prose(cause.reason)) for cause in group),
-            labelled([(help_label, help_)]),
+            labelled([(help_label, str(help_))]),
         )
         for (checks, help_), group in groupby(causes, lambda cause: (cause.checks, cause.help))
     ]

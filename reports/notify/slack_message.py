@@ -61,10 +61,10 @@ def _check(check: CheckResult) -> str:
 def _advice(check: CheckResult) -> str:
     """The first thing to do about a check."""
     if check.status is Status.FAILED:
-        return next((fault.advice for fault in findings.faults(check) if fault.advice), "")
+        return next((str(fault.advice) for fault in findings.faults(check) if fault.advice), "")
     cases = [case for case in check.cases if case.status is check.status]
     proofs = (doubt.proof for case in cases for doubt in case.doubts)
-    return next((text for text in (*(case.advice for case in cases), *proofs) if text), "")
+    return next((str(help_) for help_ in (*(case.advice for case in cases), *proofs) if help_), "")
 
 
 def _where(result: RunResult, replayed: bool) -> str:

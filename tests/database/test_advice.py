@@ -42,7 +42,7 @@ def commands(advice):
 def advice_of(outcome):
     """What a case advises, be it by a violation, a doubt, or the gap in its evidence."""
     said = outcome.judge
-    advice = [one.advice for one in said.violations] + [one.proof for one in said.doubts]
+    advice = [str(one.advice) for one in said.violations] + [str(one.proof) for one in said.doubts]
     return "; ".join(advice) or outcome.reason[outcome.reason.index(" (GRANT") + 2 : -1]
 
 

@@ -29,7 +29,7 @@ NEAREST = {
 
 def advice_of(outcome):
     """What the failed case advises."""
-    return "; ".join(violation.advice for violation in outcome.judge.violations)
+    return "; ".join(str(violation.advice) for violation in outcome.judge.violations)
 
 
 def test_nearest_tables_are_named(any_deployment):
