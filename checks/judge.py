@@ -120,7 +120,9 @@ class Judge:
             reasons = "; ".join(doubt.reason for doubt in self.doubts)
             causes = {doubt.cause for doubt in self.doubts}
             cause = causes.pop() if len(causes) == 1 else ""
-            raise Unproven(reasons, advices.together(doubt.proof for doubt in self.doubts), cause)
+            raise Unproven(
+                reasons, advices.for_each((doubt.proof for doubt in self.doubts), most=len(self.doubts)), cause
+            )
         if not self.asked:
             raise RuntimeError("this check required nothing of its evidence, so it proves nothing")
 

@@ -28,22 +28,24 @@ COLUMNS = re.compile(r'GRANT SELECT \(([^"]+)\) ON (.+) TO (.+)')
 def as_sql(run: RunResult) -> str:
     """Return the SQL that grants what the run lacked, one statement a line; empty if it lacked nothing."""
     cases = [case for check in run.checks for case in check.cases]
-    statements = list(dict.fromkeys(statement for case in cases for statement in _of(case)))
-    return "\n".join(_merged(statements))
+    statements: dict[str, str] = {}
+    for statement, instead in (pair for case in cases for pair in _of(case)):
+        statements[statement] = statements.get(statement, "") or instead
+    return "\n".join(_merged(f"{statement}{instead}" for statement, instead in statements.items()))
 
 
-def _of(case: Case) -> Iterator[str]:
-    """The statements among what would prove a case, with the alternative of each as a comment."""
+def _of(case: Case) -> Iterator[tuple[str, str]]:
+    """The statements among what would prove a case, each with its alternative as a comment."""
     for doubt in case.doubts if case.status is Status.UNPROVEN else ():
         steps = advice.of(doubt.proof).steps
         for step, later in zip_longest(steps, steps[1:]):
             if step.kind is Kind.SQL:
                 instead = later is not None and later.kind is Kind.SENTENCE and later.text.startswith("or ")
-                yield f"{step.command} -- {later.text}" if instead else step.command
+                yield step.command, f" -- {later.text}" if instead else ""
     for violation in case.violations:
         commands = advice.of(violation.advice).commands
-        if all(READING.fullmatch(step.text) for step in commands):
-            yield from (step.command for step in commands)
+        if commands and all(READING.fullmatch(step.text) for step in commands):
+            yield from ((step.command, "") for step in commands)
 
 
 def _merged(statements: Iterable[str]) -> list[str]:

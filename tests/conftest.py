@@ -12,10 +12,11 @@ from fixtures.settings.selection import asks_for
 def pytest_configure(config: pytest.Config) -> None:
     """Register the plugins for tests only; pytest also reads this file in runs of checks."""
     if asks_for(config, "tests"):
-        from tests import deployments, plugin
+        from tests import deployments, following, plugin
 
         config.pluginmanager.register(deployments, "tests.deployments")
         config.pluginmanager.register(plugin, "tests.plugin")
+        config.pluginmanager.register(following, "tests.following")
         _restore_interrupts()
 
 

@@ -13,13 +13,16 @@ from typing import Any
 from checks.checklist import item_of
 from checks.judge import Judge
 from checks.parameters import cases
-from fixtures.advice import Advice, Help, together
+from fixtures.advice import Advice, Help, Step, for_each
 from fixtures.evidence.document import Evidence, decode, plain, to_text
 from fixtures.evidence.pieces import PIECES, needs_of
 from fixtures.evidence.reading import Reading
 from fixtures.outcome import CheckFailed, CouldNotLook, NotApplicable, Status, Unproven
 from fixtures.settings.model import Access, Settings
 from reports.redaction.redactor import Redactor
+
+ADVISED: dict[Step, None] = {}
+"""Every command that a judged case advised, for the ledger of ``tests/following.py``."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Outcome:
         """What the case advises, be it by a violation, a doubt, or the gap in its evidence."""
         said = self.judge or Judge()
         parts = [one.advice for one in said.violations] + [one.proof for one in said.doubts]
-        return together(parts or [self.gap])
+        return for_each(parts or [self.gap], most=len(parts) + 1)
 
     @property
     def commands(self) -> list[str]:
@@ -60,6 +63,12 @@ def read(access: Access, tests: list[Any], settings: Settings | None = None) -> 
 
 def judge(test: Callable[..., None], evidence: Evidence, **parameters: str) -> Outcome:
     """Run one case of a check on evidence and return its outcome."""
+    outcome = _judge(test, evidence, **parameters)
+    ADVISED.update(dict.fromkeys(outcome.advice.commands))
+    return outcome
+
+
+def _judge(test: Callable[..., None], evidence: Evidence, **parameters: str) -> Outcome:
     statement = Judge()
     known = {"judge": statement, "settings": evidence.settings, "evidence": evidence, **parameters}
     try:

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from checks.judge import Cell, Judge
 from checks.rules.missing_table import is_there
+from fixtures.advice import for_each, sql
 from fixtures.database.catalogue import Catalogue
 from fixtures.database.table_statistics import (
     NOT_COUNTING,
@@ -44,8 +45,8 @@ def tables_are_not_bloated(
         lambda: listed(_in_words(table) for table in bloated),
         expected=f"at most {many} dead tuples in a table, or at most {share:g} % of it",
         why="every scan reads the dead tuples too, and the table grows",
-        advice=listed(f"VACUUM (ANALYZE) {table.sql_name}" for table in bloated)
-        + "; check 14 tells why auto-vacuum did not come",
+        advice=for_each(sql(f"VACUUM (ANALYZE) {table.sql_name}") for table in bloated)
+        + "check 14 tells why auto-vacuum did not come",
     )
     if not statistics.tracking:
         judge.cannot_tell(f"dead tuples are not known: {NOT_COUNTING}", SWITCH_ON)
@@ -54,7 +55,7 @@ def tables_are_not_bloated(
     if unknown:
         judge.cannot_tell(
             listed(f"dead tuples of {name} are not known: {reason}" for name, reason, _ in unknown),
-            listed(advice for _, _, advice in unknown),
+            for_each(advice for _, _, advice in unknown),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from checks.judge import Judge
 from checks.rules.nearest_names import how_to_name, nearest_columns, nearest_table
+from fixtures.advice import sql
 from fixtures.database.catalogue import (
     MIGRATE,
     Catalogue,
@@ -83,8 +84,10 @@ def serves_the_functions(judge: Judge, catalogue: Catalogue, relation: Relation)
         lambda: f"{SERVICE_ROLE} lacks {', '.join(lacking)} on {name}",
         expected=f"{SERVICE_ROLE} may insert into, select from and update {name}",
         why=why,
-        advice=f"GRANT USAGE ON SCHEMA {quoted(relation.schema)} TO {SERVICE_ROLE}; "
-        f"GRANT SELECT, INSERT, UPDATE ON {table} TO {SERVICE_ROLE}",
+        advice=sql(
+            f"GRANT USAGE ON SCHEMA {quoted(relation.schema)} TO {SERVICE_ROLE}",
+            f"GRANT SELECT, INSERT, UPDATE ON {table} TO {SERVICE_ROLE}",
+        ),
     )
     judge.requires(
         not relation.row_security
@@ -93,6 +96,5 @@ def serves_the_functions(judge: Judge, catalogue: Catalogue, relation: Relation)
         or any(policy.permissive for policy in relation.policies if SERVICE_ROLE in policy.roles),
         f"row security on {name} shuts out {SERVICE_ROLE}: it does not bypass it and no policy lets it in",
         why=why,
-        advice=f"ALTER ROLE {SERVICE_ROLE} BYPASSRLS, or "
-        f"CREATE POLICY {SERVICE_ROLE} ON {table} TO {SERVICE_ROLE} USING (true)",
+        advice=sql(f"CREATE POLICY {SERVICE_ROLE} ON {table} TO {SERVICE_ROLE} USING (true)"),
     )

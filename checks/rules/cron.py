@@ -12,6 +12,7 @@ from checks.rules import function_rights
 from checks.rules.dates import not_in_the_future
 from checks.rules.job_targets import OPERATOR, Target, as_its_user, label, told
 from fixtures import schedule
+from fixtures.advice import Advice, Help, for_each, look, sql
 from fixtures.database.catalogue import Catalogue
 from fixtures.database.contract import DLQ_FUNCTION, PARTITION_FUNCTION
 from fixtures.database.cron import CronJob, CronSchedule, Run
@@ -111,8 +112,8 @@ def is_scheduled_once(
         ),
         expected="exactly one",
         why="the same work runs twice at the same time",
-        advice="all but one of these: "
-        + listed(as_its_user(job, f"SELECT cron.unschedule({job.id})") for job in found),
+        advice="unschedule all but one"
+        + for_each(as_its_user(job, f"SELECT cron.unschedule({job.id})") for job in found),
     )
     if found and cron.hidden:
         judge.cannot_tell(f"{cron.hidden}, so a second job that does the same cannot be excluded", cron.grant)
@@ -129,7 +130,7 @@ def _is_missing(judge: Judge, cron: CronSchedule, expected: Job, catalogue: Cata
         text += "; " + ", ".join(
             f"{label(job)} {way.does} on schedule {told(job.schedule)}" for job, way in others
         )
-        advice = (
+        advice: Help = (
             f"write that job's name into [[jobs]] of deployment.toml, or unschedule it before {expected.name} is "
             "scheduled: two jobs would do the same work"
         )
@@ -143,7 +144,7 @@ def _is_missing(judge: Judge, cron: CronSchedule, expected: Job, catalogue: Cata
     )
 
 
-def _scheduling(expected: Job, catalogue: Catalogue, settings: Settings) -> str:
+def _scheduling(expected: Job, catalogue: Catalogue, settings: Settings) -> Help:
     """How to schedule a job that is missing."""
     if expected.edge_function:
         return (
@@ -152,10 +153,10 @@ def _scheduling(expected: Job, catalogue: Catalogue, settings: Settings) -> str:
         )
     call = literal(call_of(expected, settings))
     command = f"SELECT cron.schedule({literal(expected.name)}, {literal(expected.schedule)}, {call})"
-    return call_advice(expected, catalogue, settings, command)
+    return call_advice(expected, catalogue, settings, sql(command))
 
 
-def call_advice(expected: Job, catalogue: Catalogue, settings: Settings, command: str) -> str:
+def call_advice(expected: Job, catalogue: Catalogue, settings: Settings, command: Advice) -> Help:
     """The command that has a job call its SQL function; without such a function, what to do first."""
     schemas = sorted({one.schema for one in catalogue.functions if one.name == expected.function})
     schema = settings.names.schema
@@ -227,11 +228,11 @@ def function_is_sound(judge: Judge, job: Scheduled, call: str) -> None:
     )
 
 
-def _closing(functions: list[Function], exposed: list[str], user: str) -> str:
+def _closing(functions: list[Function], exposed: list[str], user: str) -> Advice:
     """The commands that close functions to the public; a job's user that is not the operator keeps its right."""
     names = ", ".join(function.signature for function in functions)
-    revoke = f"REVOKE EXECUTE ON FUNCTION {names} FROM {', '.join(['PUBLIC', *exposed])}"
-    return revoke if user == OPERATOR else f"{revoke}; GRANT EXECUTE ON FUNCTION {names} TO {quoted(user)}"
+    revoke = sql(f"REVOKE EXECUTE ON FUNCTION {names} FROM {', '.join(['PUBLIC', *exposed])}")
+    return revoke if user == OPERATOR else revoke + sql(f"GRANT EXECUTE ON FUNCTION {names} TO {quoted(user)}")
 
 
 def runs_when_due(judge: Judge, job: Scheduled) -> None:
@@ -351,8 +352,12 @@ def _nothing_is_stuck(judge: Judge, job: Scheduled) -> None:
         f"a run of {job.found.name} has been {status} since {clock(first)}, {ago(job.now, first)}{more}",
         expected="finished within two intervals",
         why="pg_cron starts no other run of the job meanwhile, or it lost sight of this one",
-        advice="SELECT job_pid FROM cron.job_run_details WHERE status = 'running'; while pg_stat_activity has the "
-        "process: SELECT pg_cancel_backend(job_pid)",
+        advice=look(
+            "SELECT d.job_pid, a.query_start, a.query FROM cron.job_run_details AS d "
+            f"LEFT JOIN pg_stat_activity AS a ON a.pid = d.job_pid WHERE d.jobid = {job.found.id} "
+            "AND d.end_time IS NULL"
+        )
+        + "if the session is still there, cancel it with pg_cancel_backend(job_pid)",
     )
 
 

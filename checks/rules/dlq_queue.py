@@ -7,6 +7,8 @@ from datetime import timedelta
 from checks.judge import Cell, Judge
 from checks.rules.dates import not_in_the_future
 from checks.rules.dead_letters import entries_of, known_statuses, passes_of, words
+from fixtures import advice
+from fixtures.advice import Advice, look, sql, together
 from fixtures.database.by_service import MOST_SERVICES
 from fixtures.database.contract import DLQ, LOG, TABLES
 from fixtures.database.dlq_queue import DlqQueue, Trouble
@@ -31,29 +33,36 @@ MEANING = {
 }
 """Kind of trouble → what is wrong with the entries, and what was expected, with placeholders for the columns."""
 
-ADVICE = {
-    "overdue": "{run} by hand, and look at the dlq-processor's logs",
-    "never due": "UPDATE {dlq} SET {next_retry_at} = now() WHERE {is_pending} AND {next_retry_at} IS NULL",
-    "never tried": SEE + "{last_retry_at} IS NULL AND {created_at} < now() - interval '1 day'; find why",
-    "parked": SEE + "{is_pending} ORDER BY {next_retry_at} DESC; find what computes the back-off",
-    "stuck": "look for a crash in the dlq-processor's logs, then UPDATE {dlq} SET {set_pending}, "
-    "{next_retry_at} = now() WHERE {is_processing} AND {updated_at} < now() - interval '15 minutes'",
-    "beyond retries": SEE + "{is_pending} AND {retry_count} > {retries}; answer these customers by hand",
-    "uncounted": "UPDATE {dlq} SET {retry_count} = 0 WHERE {retry_count} IS NULL: NULL + 1 stays NULL",
-    "unknown status": "SELECT {status}, count(*) FROM {dlq} GROUP BY {status}; no pass ever takes these entries",
-    "future": "find what writes {created_at}, {updated_at}, {last_retry_at} or {reprocessed_at} by another clock",
-    "undated": SEE + "{created_at} IS NULL; find what writes entries without {created_at}",
+ADVICE: dict[str, Advice] = {
+    "overdue": advice.of("look at the dlq-processor's logs; a pass by hand is {run}"),
+    "never due": sql("UPDATE {dlq} SET {next_retry_at} = now() WHERE {is_pending} AND {next_retry_at} IS NULL"),
+    "never tried": look(SEE + "{last_retry_at} IS NULL AND {created_at} < now() - interval '1 day'") + "find why",
+    "parked": look(SEE + "{is_pending} ORDER BY {next_retry_at} DESC") + "find what computes the back-off",
+    "stuck": "look for a crash in the dlq-processor's logs, then let the entries be retried"
+    + sql(
+        "UPDATE {dlq} SET {set_pending}, {next_retry_at} = now() WHERE {is_processing} "
+        "AND {updated_at} < now() - interval '15 minutes'"
+    ),
+    "beyond retries": look(SEE + "{is_pending} AND {retry_count} > {retries}") + "answer these customers by hand",
+    "uncounted": sql("UPDATE {dlq} SET {retry_count} = 0 WHERE {retry_count} IS NULL")
+    + "find what writes NULL: NULL + 1 stays NULL",
+    "unknown status": look("SELECT {status}, count(*) FROM {dlq} GROUP BY {status}")
+    + "no pass ever takes these entries",
+    "future": advice.of(
+        "find what writes {created_at}, {updated_at}, {last_retry_at} or {reprocessed_at} by another clock"
+    ),
+    "undated": look(SEE + "{created_at} IS NULL") + "find what writes entries without {created_at}",
 }
 """Kind of trouble → what to do, with placeholders for the call of the processor and for :func:`words`."""
 
-PENDING = (
+PENDING = look(
     "SELECT {causes}, count(*) AS entries FROM {dlq} WHERE {is_pending} GROUP BY {causes} ORDER BY entries DESC"
 )
-RETRIED = (
+RETRIED = look(
     "SELECT {error}, count(*) AS entries FROM {dlq} WHERE {last_retry_at} > now() - interval '1 day' "
     "GROUP BY {error} ORDER BY entries DESC"
 )
-FAILED = (
+FAILED = look(
     "SELECT {processed_at}, {error_message} FROM {log} WHERE {status} = 'failed' "
     "ORDER BY {processed_at} DESC LIMIT 5"
 )
@@ -64,9 +73,9 @@ NO_ROWS = (
 CONTRACT = {column: column for column in TABLES[DLQ]}
 
 
-def advice_on(kind: str, settings: Settings, source: str = "") -> str:
+def advice_on(kind: str, settings: Settings, source: str = "") -> Advice:
     """Return what to do about a kind of trouble in a table of dead letters, in commands under its own names."""
-    return ADVICE[kind].format(run=_run(settings), **words(entries_of(source, settings), settings))
+    return ADVICE[kind].filled({"run": _run(settings), **words(entries_of(source, settings), settings)})
 
 
 def _run(settings: Settings) -> str:
@@ -123,7 +132,7 @@ def backlog_is_small(judge: Judge, queue: DlqQueue, settings: Settings) -> None:
         f"{counted(queue.pending, 'entry', 'entries')} pending",
         expected=f"at most {most}",
         why="the processor cannot keep up, or everything fails; " + WHY,
-        advice=_for_each(PENDING, settings) + "; mend the cause before the backlog is retried",
+        advice=_for_each(PENDING, settings) + "mend the cause before the backlog is retried",
     )
 
 
@@ -153,7 +162,8 @@ def due_entries_advance(judge: Judge, queue: DlqQueue, settings: Settings) -> No
         f"{counted(overdue, 'entry was', 'entries were')} due",
         expected="passes that process due entries",
         why="the processor runs but does not see its entries",
-        advice="compare the processor's query, key and project with this database; " + _run(settings),
+        advice="compare the processor's query, key and project with this database; a pass by hand is "
+        + _run(settings),
     )
     judge.requires(
         queue.reprocessed > 0 or queue.retried < goal,
@@ -217,7 +227,7 @@ def _completed_lately(judge: Judge, queue: DlqQueue, settings: Settings) -> None
             f"{clock(queue.passes.failing_since)}; the last completed pass was at {clock(last)}",
             expected=f"a completed pass within {duration(silent)}",
             why="entries that come due now are not retried",
-            advice=FAILED.format_map(passes_of(settings)),
+            advice=FAILED.filled(passes_of(settings)),
         )
         return
     fired = queue.passes.last_triggered
@@ -226,7 +236,7 @@ def _completed_lately(judge: Judge, queue: DlqQueue, settings: Settings) -> None
         + (f", though the schedule fired at {clock(fired)}" if fired is not None and fired > last else ""),
         expected=f"a completed pass within {duration(silent)}",
         why="entries that come due now are not retried",
-        advice=f"{_run(settings)} by hand; check 2 shows whether the schedule fires",
+        advice=f"check 2 shows whether the schedule fires; a pass by hand is {_run(settings)}",
     )
 
 
@@ -242,9 +252,9 @@ def _ran_without_a_row(judge: Judge, queue: DlqQueue, silent: timedelta) -> bool
     return False
 
 
-def _for_each(command: str, settings: Settings) -> str:
+def _for_each(command: Advice, settings: Settings) -> Advice:
     """Return a command for each table of dead letters."""
-    return "; ".join(command.format(**words(one, settings)) for one in dead_letters(settings))
+    return together(command.filled(words(one, settings)) for one in dead_letters(settings))
 
 
 def by_status(queue: DlqQueue) -> list[dict[str, Cell]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from checks.judge import Judge
+from fixtures.advice import look, sql
 from fixtures.database.connection import DatabaseConnection
 from fixtures.database.dlq_passes import TRIGGERED, DlqPasses
 from fixtures.database.forgery_trace import ForgeryTrace, TableTrace
@@ -58,8 +59,8 @@ def _has_no_row_of(judge: Judge, found: TableTrace, table: tuple[str, str], run:
         expected="none",
         why="refused requests were recorded: anyone can fill the tables, and their readers take the rows for real "
         "messages",
-        advice="record nothing before the signature is verified; look at the rows: SELECT * FROM "
-        f"{quoted(*table)} AS r WHERE r::text LIKE {literal(f'%{FORGED}{run}-%')}",
+        advice="record nothing before the signature is verified; these are the rows"
+        + look(f"SELECT * FROM {quoted(*table)} AS r WHERE r::text LIKE {literal(f'%{FORGED}{run}-%')}"),
     )
     if found.unnamed_only:
         judge.finds(
@@ -83,7 +84,7 @@ def _hides_nothing(judge: Judge, found: TableTrace, table: tuple[str, str], role
     created = f", and {counted(unnamed, 'new row')} had no message id" if unnamed else ""
     judge.cannot_tell(
         f"{name} was not searched in {columns}, which role {role} may not read{created}",
-        f"GRANT SELECT ({', '.join(map(quoted, found.hidden))}) ON {quoted(*table)} TO {quoted(role)}",
+        sql(f"GRANT SELECT ({', '.join(map(quoted, found.hidden))}) ON {quoted(*table)} TO {quoted(role)}"),
     )
 
 

@@ -7,6 +7,7 @@ import re
 from checks.judge import Judge
 from checks.rules.cron import Scheduled, call_advice, function_is_sound
 from checks.rules.job_targets import Target, Way, as_its_user, in_words, label
+from fixtures.advice import Help, for_each
 from fixtures.database.cron import CronJob
 from fixtures.database.identifiers import literal
 from fixtures.database.job_calls import ALWAYS, BY_ROWS, NEVER
@@ -86,7 +87,7 @@ def _expected(job: Scheduled) -> str:
     return f"an HTTP call of {job.expected.edge_function}"
 
 
-def _advice(job: Scheduled, by_request: bool) -> str:
+def _advice(job: Scheduled, by_request: bool) -> Help:
     """How to have it call its function; a job that sends requests keeps its style."""
     command = f"SELECT cron.alter_job({job.found.id}, command := {{}})"
     if job.expected.function and not by_request:
@@ -122,5 +123,5 @@ def _nothing_else_calls_it(judge: Judge, job: Scheduled, target: Target) -> None
         found,
         expected=f"no other active job calls {what}",
         why="two passes work on the same entries",
-        advice="; ".join(as_its_user(twin, f"SELECT cron.unschedule({twin.id})") for twin, _ in twins),
+        advice=for_each(as_its_user(twin, f"SELECT cron.unschedule({twin.id})") for twin, _ in twins),
     )

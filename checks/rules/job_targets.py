@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from fixtures.advice import Advice, sql
 from fixtures.database.contract import DLQ_FUNCTION
 from fixtures.database.cron import CronJob, CronSchedule
 from fixtures.database.job_calls import NEVER, ORDER, Call
@@ -124,6 +125,6 @@ def told(name: str) -> str:
     return name if name.isprintable() and name == name.strip() else repr(name)
 
 
-def as_its_user(job: CronJob, command: str) -> str:
+def as_its_user(job: CronJob, command: str) -> Advice:
     """A command about a job, which pg_cron takes only from the job's user."""
-    return command if job.username == OPERATOR else f"as role {told(job.username)}: {command}"
+    return sql(command, role="" if job.username == OPERATOR else job.username)

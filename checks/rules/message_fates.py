@@ -8,6 +8,8 @@ from checks.judge import Cell, Judge
 from checks.rules.dates import not_in_the_future
 from checks.rules.dead_letters import columns_of, named, words
 from checks.rules.success_rate import percent
+from fixtures import advice
+from fixtures.advice import Advice, look, sql, together
 from fixtures.database.by_service import MOST_SERVICES
 from fixtures.database.message_fates import (
     EVENTS,
@@ -41,31 +43,40 @@ MEANING = {
 }
 """What became of lost messages, in words for a report."""
 
-ADVICE = {
-    "missing": "compare the functions' logs of these minutes with {events}; Meta keeps no copy to be fetched",
-    "left unprocessed": "SELECT {message[whatsapp_message_id]}, {message[created_at]} FROM {done} WHERE NOT "
-    "{message[processed]} AND {message[created_at]} > now() - interval '1 day'; put their payloads into "
-    "{table} as pending",
-    "given up: failed": "mend the cause, then UPDATE {dlq} SET {set_pending}, {retry_count} = 0, "
-    "{next_retry_at} = now() WHERE {is_failed} AND {updated_at} > now() - interval '1 day'",
-    "given up: discarded": "ask who discarded them and why; answer these customers by hand",
+ADVICE: dict[str, Advice] = {
+    "missing": advice.of(
+        "compare the functions' logs of these minutes with {events}; Meta keeps no copy to be fetched"
+    ),
+    "left unprocessed": look(
+        "SELECT {message[whatsapp_message_id]}, {message[created_at]} FROM {done} WHERE NOT {message[processed]} "
+        "AND {message[created_at]} > now() - interval '1 day'"
+    )
+    + "put their payloads into {table} as pending",
+    "given up: failed": "mend the cause, then let the entries be retried"
+    + sql(
+        "UPDATE {dlq} SET {set_pending}, {retry_count} = 0, {next_retry_at} = now() WHERE {is_failed} "
+        "AND {updated_at} > now() - interval '1 day'"
+    ),
+    "given up: discarded": advice.of("ask who discarded them and why; answer these customers by hand"),
 }
 """What to do about lost messages, with placeholders for tables and columns."""
-UNKNOWN_STATUS = "SELECT {status}, count(*) FROM {dlq} GROUP BY {status}"
+UNKNOWN_STATUS = look("SELECT {status}, count(*) FROM {dlq} GROUP BY {status}")
 
 
 NAMELESS = (
-    "SELECT {correlation_id}, {created_at} FROM {done} WHERE NOT {processed} AND {whatsapp_message_id} IS NULL; "
-    "and {whatsapp_message_id} in each row from now on"
+    look(
+        "SELECT {correlation_id}, {created_at} FROM {done} WHERE NOT {processed} AND {whatsapp_message_id} IS NULL"
+    )
+    + "and {whatsapp_message_id} in each row from now on"
 )
 
 
-def advice_on(outcome: str, settings: Settings) -> str:
+def advice_on(outcome: str, settings: Settings) -> Advice:
     """Return what to do about lost messages, in commands for each table of dead letters that they may stand in."""
-    advice, message = ADVICE.get(outcome, UNKNOWN_STATUS), columns_of(settings)
+    told, message = ADVICE.get(outcome, UNKNOWN_STATUS), columns_of(settings)
     common = {"done": named(DONE, settings), "events": table_name(settings, EVENTS), "message": message}
-    told = (advice.format(table=one.table, **common, **words(one, settings)) for one in dead_letters(settings))
-    return "; ".join(dict.fromkeys(told))
+    tables = dead_letters(settings)
+    return together(told.filled({"table": one.table, **common, **words(one, settings)}) for one in tables)
 
 
 def nothing_is_lost(judge: Judge, fates: MessageFates, settings: Settings) -> None:
@@ -145,7 +156,7 @@ def everything_can_be_followed(judge: Judge, fates: MessageFates, settings: Sett
         judge.cannot_tell(
             f"{counted(fates.nameless, 'row')} of {table_name(settings, DONE)} not processed and without "
             f"{column_name(settings, DONE, 'whatsapp_message_id')}, so that the messages are not known",
-            NAMELESS.format(done=named(DONE, settings), **columns_of(settings)),
+            NAMELESS.filled({"done": named(DONE, settings), **columns_of(settings)}),
         )
     if not column_name(settings, DONE, "processed"):
         judge.finds(f"{table_name(settings, DONE)} has no column for processed: each row counts as processed")

@@ -9,6 +9,8 @@ from datetime import datetime, tzinfo
 
 from checks.rules.partition_names import name_of_month
 from checks.rules.partition_rights import BARE, protect, storage
+from fixtures import advice
+from fixtures.advice import Advice, Help, for_each, sql
 from fixtures.database.identifiers import quoted
 from fixtures.database.partition_family import Family
 from fixtures.database.partitions import EventsTable, Partition, Partitioning
@@ -42,7 +44,7 @@ class Commands:
         """What a new partition gets from its siblings."""
         return self.table.family or BARE
 
-    def create(self, begin: datetime, end: datetime, held_by: Iterable[Partition] = ()) -> str:
+    def create(self, begin: datetime, end: datetime, held_by: Iterable[Partition] = ()) -> Help:
         """Create a month's partition.
 
         Partitions with a part of the month, and a default partition with rows, are detached first, since Postgres
@@ -62,7 +64,7 @@ class Commands:
             )
         fallback = self.fallback if self.table.default_rows or self.table.rows_unread else None
         if not held and fallback is None and name in self.found.lookalikes:
-            return self.attach(name, begin, end)
+            return f"attach {self.schema}.{name}, as said above"
         if name not in {one.name for one in held if one.schema == self.home}:
             name = self.free(name)
         steps = []
@@ -72,8 +74,8 @@ class Commands:
         steps += self.beside_default(
             [(name, begin, end)], fallback, [(one.schema, one.name + DETACHED) for one in held]
         )
-        commands = f"BEGIN; {'; '.join(steps)}; COMMIT"
-        return f"{commands}; {OTHER_MONTHS}" if held else commands
+        commands = sql("BEGIN", *steps, "COMMIT")
+        return commands + OTHER_MONTHS if held else commands
 
     def beside_default(
         self,
@@ -104,7 +106,7 @@ class Commands:
         create = f"CREATE TABLE {table} PARTITION OF {self.parent} {_bounds(begin, end)}{storage(self.family)}"
         return [create, *protect(table, self.family)]
 
-    def attach(self, name: str, begin: datetime, end: datetime) -> str:
+    def attach(self, name: str, begin: datetime, end: datetime) -> Help:
         """Attach an existing table as a month's partition, after it has got what its siblings have."""
         if not self.fits(name):
             return (
@@ -112,44 +114,45 @@ class Commands:
             )
         steps = [*protect(self._of(name), self.family, existing=True)]
         steps.append(f"ALTER TABLE {self.parent} ATTACH PARTITION {self._of(name)} {_bounds(begin, end)}")
-        return f"BEGIN; {'; '.join(steps)}; COMMIT"
+        return sql("BEGIN", *steps, "COMMIT")
 
     def fits(self, name: str) -> bool:
         """Whether a lookalike has the columns and checks of the others."""
         return self.found.fitting is None or name in self.found.fitting
 
-    def finish_detaching(self, one: Partition, begin: datetime, end: datetime) -> str:
+    def finish_detaching(self, one: Partition, begin: datetime, end: datetime) -> Advice:
         """Finish an interrupted DETACH, and attach the partition again."""
-        return (
-            f"ALTER TABLE {self.parent} DETACH PARTITION {_name(one)} FINALIZE; "
-            f"ALTER TABLE {self.parent} ATTACH PARTITION {_name(one)} {_bounds(begin, end)}"
+        return sql(
+            f"ALTER TABLE {self.parent} DETACH PARTITION {_name(one)} FINALIZE",
+            f"ALTER TABLE {self.parent} ATTACH PARTITION {_name(one)} {_bounds(begin, end)}",
         )
 
-    def fill_shell(self, one: Partition, begin: datetime, end: datetime) -> str:
+    def fill_shell(self, one: Partition, begin: datetime, end: datetime) -> Advice:
         """Replace a partition that is partitioned itself and has no partition by an ordinary one."""
         making = self.making(_name(one), begin, end)
-        return f"BEGIN; DROP TABLE {_name(one)}; {'; '.join(making)}; COMMIT"
+        return sql("BEGIN", f"DROP TABLE {_name(one)}", *making, "COMMIT")
 
-    def log(self, one: Partition) -> str:
+    def log(self, one: Partition) -> Advice:
         """Make a partition logged, so that its rows survive a crash."""
-        return f"ALTER TABLE {_name(one)} SET LOGGED"
+        return sql(f"ALTER TABLE {_name(one)} SET LOGGED")
 
-    def rename(self, one: Partition, begins: datetime) -> str:
+    def rename(self, one: Partition, begins: datetime) -> Advice:
         """Rename a partition after the month that it begins in, with a suffix if that name is taken."""
         name = self.free(self.name_of(begins.astimezone(self.zone)))
-        return f"ALTER TABLE {_name(one)} RENAME TO {quoted(name)}"
+        return sql(f"ALTER TABLE {_name(one)} RENAME TO {quoted(name)}")
 
-    def drop(self, partitions: Iterable[Partition]) -> str:
+    def drop(self, partitions: Iterable[Partition]) -> Advice:
         """Drop partitions."""
-        return listed(f"DROP TABLE {_name(one)}" for one in partitions)
+        return for_each(sql(f"DROP TABLE {_name(one)}") for one in partitions)
 
-    def use_lookalikes(self) -> str:
+    def use_lookalikes(self) -> Advice:
         """Attach or drop the tables that are named like a partition but attached to nothing."""
-        return listed(
-            f"{self._use(name)}; or DROP TABLE {self._of(name)} if it is empty" for name in self.found.lookalikes
+        return for_each(
+            advice.of(self._use(name)) + f"or drop {self.schema}.{name}, if it is empty"
+            for name in self.found.lookalikes
         )
 
-    def _use(self, name: str) -> str:
+    def _use(self, name: str) -> Help:
         own = self.found.of(self.table.name)
         numbers = MONTH_IN_NAME.search(name)
         known = numbers is not None and 1970 <= int(numbers[1]) < 9999 and 1 <= int(numbers[2]) <= 12
@@ -160,13 +163,13 @@ class Commands:
         table = self._of(name)
         if not self.fits(name):
             return f"compare {table} with {self.parent}, whose columns or checks differ, and move its rows by hand"
-        return f"BEGIN; {self.copy(table)}; DROP TABLE {table}; COMMIT"
+        return sql("BEGIN", self.copy(table), f"DROP TABLE {table}", "COMMIT")
 
     def copy(self, table: str, end: str = "") -> str:
         """Insert every row of a table into the partitioned one."""
         return f"INSERT INTO {self.into} SELECT {self.columns} FROM {table}{end}"
 
-    def empty_default(self) -> str:
+    def empty_default(self) -> Help:
         """Move the rows of the default partition into partitions of their months."""
         fallback = self.fallback
         if fallback is None:
@@ -183,9 +186,9 @@ class Commands:
                 f"look at the rows of {_name(fallback)}: no month can get a partition for them, since they have "
                 "no time, an infinite one, or a month that another partition holds in part"
             )
-        return f"BEGIN; {'; '.join(self.beside_default(wanted, fallback))}; COMMIT"
+        return sql("BEGIN", *self.beside_default(wanted, fallback), "COMMIT")
 
-    def swap(self, old: EventsTable, schema: str) -> str:
+    def swap(self, old: EventsTable, schema: str) -> Help:
         """Let the partitioned successor take the place of the table with the events, with its rows."""
         differ = self.found.differences
         if differ is None or differ:
@@ -201,17 +204,16 @@ class Commands:
                 steps += self.making(quoted(self.home, self.free(self.name_of(begin))), begin, end)
             begin, end = end, months(end.year, end.month + 1, self.zone)[0]
         source = quoted(schema, old.name)
-        return "; ".join(
-            [
-                f"BEGIN; LOCK TABLE {source}, {self.parent} IN ACCESS EXCLUSIVE MODE",
-                *steps,
-                self.copy(source, " ON CONFLICT DO NOTHING"),
-                f"ALTER TABLE {source} RENAME TO {quoted(f'{old.name}_old')}",
-                f"ALTER TABLE {self.parent} RENAME TO {quoted(old.name)}",
-                "COMMIT",
-                "then look at the webhooks: writing waits while the rows are copied",
-            ]
+        commands = sql(
+            "BEGIN",
+            f"LOCK TABLE {source}, {self.parent} IN ACCESS EXCLUSIVE MODE",
+            *steps,
+            self.copy(source, " ON CONFLICT DO NOTHING"),
+            f"ALTER TABLE {source} RENAME TO {quoted(f'{old.name}_old')}",
+            f"ALTER TABLE {self.parent} RENAME TO {quoted(old.name)}",
+            "COMMIT",
         )
+        return commands + "then look at the webhooks: writing waits while the rows are copied"
 
     @property
     def columns(self) -> str:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from checks.judge import Cell, Judge
 from checks.rules.partition_commands import MONTH_IN_NAME, Commands, months
+from fixtures.advice import for_each
 from fixtures.database.partitions import EVENTS, MOST_ROWS, SUCCESSOR, EventsTable, Partition, Partitioning
 from fixtures.outcome import NotApplicable
 from fixtures.settings.model import Settings
@@ -14,6 +15,7 @@ from fixtures.settings.naming import table_name
 from fixtures.wording import ago, clock, counted, listed
 
 KEY = "RANGE (created_at)"
+LATER = "once the commands above have run, the next run has those for this month"
 WHY = "from the first of a month without its partition, no event can be written"
 
 
@@ -87,8 +89,9 @@ def is_ranged_by_time(judge: Judge, table: EventsTable) -> bool:
 def months_have_partitions(judge: Judge, table: EventsTable, found: Partitioning, settings: Settings) -> None:
     """Require a partition with exactly its bounds for this month and each of the next ones."""
     commands = commands_for(found, table, settings)
+    replaced: set[str] = set()
     for number in range(settings.thresholds.partitions_ahead + 1):
-        _month_has_its_partition(judge, commands, *month(found.read_at, number, commands.zone))
+        _month_has_its_partition(judge, commands, *month(found.read_at, number, commands.zone), replaced)
     misnamed = [
         (one, one.lower)
         for one in found.of(table.name)
@@ -102,7 +105,7 @@ def months_have_partitions(judge: Judge, table: EventsTable, found: Partitioning
         ),
         expected="names that say the month",
         why="create_wa_events_partition() does nothing where the name is taken, though the month is not",
-        advice=listed(commands.rename(one, begins) for one, begins in misnamed),
+        advice=for_each(commands.rename(one, begins) for one, begins in misnamed),
     )
 
 
@@ -117,7 +120,10 @@ def month(now: datetime, ahead: int, zone: tzinfo) -> tuple[datetime, datetime]:
     return months(local.year, local.month + ahead, zone)
 
 
-def _month_has_its_partition(judge: Judge, commands: Commands, begin: datetime, end: datetime) -> None:
+def _month_has_its_partition(
+    judge: Judge, commands: Commands, begin: datetime, end: datetime, replaced: set[str]
+) -> None:
+    """Require one partition with the month's bounds; ``replaced`` names those that earlier commands detach."""
     table, label = commands.table.name, f"{begin:%Y-%m}"
     partitions = commands.found.of(table)
     own = [one for one in partitions if one.holds_some_of(begin, end)]
@@ -134,6 +140,8 @@ def _month_has_its_partition(judge: Judge, commands: Commands, begin: datetime, 
         advice=commands.create(begin, end),
     ):
         return
+    held = {one.name for one in own}
+    advice = LATER if held & replaced else commands.create(begin, end, own)
     if not judge.requires(
         whole is not None,
         lambda: (
@@ -144,8 +152,9 @@ def _month_has_its_partition(judge: Judge, commands: Commands, begin: datetime, 
         ),
         expected=f"one partition from {clock(begin)} to {clock(end)}",
         why="rows of a gap are refused or fall into the default partition, and a month cannot be dropped whole",
-        advice=commands.create(begin, end, own),
+        advice=advice,
     ):
+        replaced |= held
         return
     assert whole is not None
     faults = {
@@ -156,9 +165,9 @@ def _month_has_its_partition(judge: Judge, commands: Commands, begin: datetime, 
         ),
         "is unlogged: its rows are lost when the server crashes": (whole.unlogged, commands.log(whole)),
     }
-    for fault, (holds, advice) in faults.items():
+    for fault, (holds, command) in faults.items():
         judge.requires(
-            not holds, f"{whole.name} {fault}", expected="an attached, logged table", why=WHY, advice=advice
+            not holds, f"{whole.name} {fault}", expected="an attached, logged table", why=WHY, advice=command
         )
 
 
@@ -200,7 +209,7 @@ def nothing_is_past_retention(judge: Judge, table: EventsTable, found: Partition
         ),
         expected=f"nothing that ended before {clock(oldest)} ({kept} months)",
         why="they hold personal data that should be gone, and cost space",
-        advice=f"{commands.drop(past)} after a backup",
+        advice="after a backup" + commands.drop(past),
     )
 
 

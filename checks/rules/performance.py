@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from fractions import Fraction
 
 from checks.judge import Judge
+from fixtures.advice import Advice, for_each, look, sql
 from fixtures.database.history import DatabaseHistory
 from fixtures.database.identifiers import quoted
 from fixtures.database.performance import IDLE, PREPARED, QUERY, WAIT, Counters, DatabaseLoad, Session
@@ -30,29 +32,33 @@ def connections(judge: Judge, load: DatabaseLoad, _: DatabaseHistory, settings: 
         ),
         expected=f"less than {most:g} % of the limit",
         why="when none is left, functions cannot reach the database and messages fail",
-        advice="SELECT usename, state, count(*) FROM pg_stat_activity GROUP BY 1, 2 ORDER BY 3 DESC; "
-        "let functions use the transaction pooler",
+        advice=look("SELECT usename, state, count(*) FROM pg_stat_activity GROUP BY 1, 2 ORDER BY 3 DESC")
+        + "let functions use the transaction pooler",
     )
 
 
 def long_queries(judge: Judge, load: DatabaseLoad, _: DatabaseHistory, settings: Settings) -> None:
     """Require that no query runs for too long."""
     limit = settings.thresholds.query_seconds
-    _nobody_is(judge, load, QUERY, f"no query that runs for longer than {limit:g} s", "pg_cancel_backend")
+    _nobody_is(
+        judge, load, QUERY, f"no query that runs for longer than {limit:g} s", _end_with("pg_cancel_backend")
+    )
     _others_are_seen(judge, load, "queries")
 
 
 def idle_transactions(judge: Judge, load: DatabaseLoad, _: DatabaseHistory, settings: Settings) -> None:
     """Require that no transaction sits idle, and that no prepared one was forgotten."""
     limit = settings.thresholds.idle_transaction_seconds
-    _nobody_is(judge, load, IDLE, f"no transaction idle for longer than {limit:g} s", "pg_terminate_backend")
+    end = _end_with("pg_terminate_backend")
+    _nobody_is(judge, load, IDLE, f"no transaction idle for longer than {limit:g} s", end)
     forgotten = load.stuck(PREPARED)
     judge.requires(
         not forgotten,
         lambda: f"{counted(len(forgotten), 'prepared transaction')} left open: {_in_words(forgotten)}",
         expected="prepared transactions are ended at once",
         why="it keeps its locks, and nothing that is newer can be vacuumed",
-        advice="SELECT gid, prepared FROM pg_prepared_xacts, then COMMIT PREPARED or ROLLBACK PREPARED",
+        advice=look("SELECT gid, prepared, owner, database FROM pg_prepared_xacts")
+        + "then COMMIT PREPARED or ROLLBACK PREPARED, by its owner and in its database",
     )
     _others_are_seen(judge, load, "transactions")
 
@@ -60,10 +66,21 @@ def idle_transactions(judge: Judge, load: DatabaseLoad, _: DatabaseHistory, sett
 def lock_waits(judge: Judge, load: DatabaseLoad, _: DatabaseHistory, settings: Settings) -> None:
     """Require that nobody waits for a lock for too long; every role may see this."""
     limit = settings.thresholds.lock_wait_seconds
-    _nobody_is(judge, load, WAIT, f"no wait for a lock longer than {limit:g} s", "pg_blocking_pids")
+    _nobody_is(judge, load, WAIT, f"no wait for a lock longer than {limit:g} s", _who_blocks)
 
 
-def _nobody_is(judge: Judge, load: DatabaseLoad, kind: str, expected: str, function: str) -> None:
+def _end_with(function: str) -> Callable[[int], Advice]:
+    """What ends a session that does no good."""
+    return lambda pid: "look at what it does first" + sql(f"SELECT {function}({pid})")
+
+
+def _who_blocks(pid: int) -> Advice:
+    return look(f"SELECT pg_blocking_pids({pid})") + "these sessions hold the lock"
+
+
+def _nobody_is(
+    judge: Judge, load: DatabaseLoad, kind: str, expected: str, advise: Callable[[int], Advice]
+) -> None:
     stuck = load.stuck(kind)
     names = {QUERY: ("long query", "long queries"), IDLE: ("idle transaction", ""), WAIT: ("lock wait", "")}
     judge.requires(
@@ -71,7 +88,7 @@ def _nobody_is(judge: Judge, load: DatabaseLoad, kind: str, expected: str, funct
         lambda: f"{counted(len(stuck), *names[kind])}: {_in_words(stuck)}",
         expected=expected,
         why="it holds back other sessions and vacuum",
-        advice=f"SELECT {function}({stuck[0].pid if stuck else 'pid'}), after a look at what it does",
+        advice=for_each(advise(one.pid) for one in stuck if one.pid is not None),
     )
 
 
@@ -91,7 +108,7 @@ def _others_are_seen(judge: Judge, load: DatabaseLoad, what: str) -> None:
     if load.hidden:
         judge.cannot_tell(
             f"the {what} of {counted(load.hidden, 'session')} are hidden from role {load.role}",
-            f"GRANT pg_read_all_stats TO {quoted(load.role)}",
+            sql(f"GRANT pg_read_all_stats TO {quoted(load.role)}"),
         )
 
 
@@ -114,8 +131,9 @@ def cache_hit_ratio(judge: Judge, load: DatabaseLoad, _: DatabaseHistory, settin
         f"the cache served {figures}",
         expected=f"more than {least:g} %",
         why="reads from disk make each message slower",
-        advice="look for sequential scans: SELECT relname, seq_scan, seq_tup_read FROM pg_stat_user_tables "
-        "ORDER BY 3 DESC; a missing index or too little memory",
+        advice="look for sequential scans"
+        + look("SELECT relname, seq_scan, seq_tup_read FROM pg_stat_user_tables ORDER BY 3 DESC LIMIT 10")
+        + "many of them mean a missing index or too little memory",
     )
 
 
@@ -167,8 +185,11 @@ def wraparound(judge: Judge, load: DatabaseLoad, _: DatabaseHistory, settings: S
         ),
         expected=f"less than {most:g} %",
         why="at the limit the server refuses all writes until it was vacuumed",
-        advice="SELECT relname, age(relfrozenxid) FROM pg_class WHERE relkind = 'r' ORDER BY 2 DESC; "
-        "VACUUM (FREEZE) the first ones; look for idle transactions and unused replication slots",
+        advice=look(
+            "SELECT oid::regclass, age(relfrozenxid) FROM pg_class WHERE relkind IN ('r', 'm', 't') "
+            "ORDER BY 2 DESC LIMIT 10"
+        )
+        + "vacuum the first ones with VACUUM (FREEZE); look for idle transactions and unused replication slots",
     )
 
 

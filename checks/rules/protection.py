@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from checks.judge import Judge
 from checks.rules.policies import COMMANDS, expression_of, is_open, opening, reads, trusts_the_user
+from fixtures.advice import Advice, sql, together
 from fixtures.database.catalogue import KINDS, Catalogue, Relation
 from fixtures.database.contract import CUSTOMER_TABLES, PUBLIC_ROLES, REVEALING_COLUMNS, SERVICE_ROLE, SUCCESSORS
 from fixtures.database.rights import Partitions, Policy, View
@@ -102,14 +103,18 @@ def _what_it_does(policy: Policy, command: str) -> str:
     return f'policy "{policy.name}" {verb} {rows} ({expression})'
 
 
-def _how_to_close(catalogue: Catalogue, role: str, *tables: str) -> str:
+def _how_to_close(catalogue: Catalogue, role: str, *tables: str) -> Advice:
     facts = catalogue.role_facts(role)
     if facts is not None and facts.superuser:
-        return f"ALTER ROLE {role} NOSUPERUSER"
-    return "; ".join(
-        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; REVOKE ALL ON {table} FROM {_public(catalogue)}"
-        for table in tables
+        return sql(f"ALTER ROLE {role} NOSUPERUSER")
+    return together(
+        sql(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY", _revoke(catalogue, table)) for table in tables
     )
+
+
+def _revoke(catalogue: Catalogue, relation: str) -> str:
+    """The statement that takes every right on a relation, its name quoted, from the public roles."""
+    return f"REVOKE ALL ON {relation} FROM {_public(catalogue)}"
 
 
 def _public(catalogue: Catalogue) -> str:
@@ -131,8 +136,7 @@ def _policies_work(judge: Judge, catalogue: Catalogue, relation: Relation) -> No
             f'policy "{policy.name}" of {name} fails in every query of role {failure}',
             expected="policies that can be evaluated",
             why="the query fails, whatever the rows, and mending the policy may show more than was meant",
-            advice=f"REVOKE ALL ON {relation.sql_name} FROM {_public(catalogue)}; "
-            "then rewrite the policy, or drop it",
+            advice=sql(_revoke(catalogue, relation.sql_name)) + "then rewrite the policy, or drop it",
         )
         if not used and any(_waits(policy, role) for role in PUBLIC_ROLES):
             judge.finds(
@@ -188,7 +192,7 @@ def _first(names: list[str], count: int) -> str:
 
 
 def _and_the_rest(more: int) -> str:
-    return f"; then the same for {counted(more, 'more partition')}: the next run names them" if more > 0 else ""
+    return f"then the same for {counted(more, 'more partition')}: the next run names them" if more > 0 else ""
 
 
 def _views_show_nothing(judge: Judge, catalogue: Catalogue, name: str) -> None:
@@ -199,7 +203,7 @@ def _views_show_nothing(judge: Judge, catalogue: Catalogue, name: str) -> None:
             f"{_kind(view)} {view.schema}.{view.name} shows {name} to {' and '.join(view.open_to)}",
             expected="views that read with the rights of their user (security_invoker), or without privileges",
             why="the view reads with its owner's rights, past the table's row security",
-            advice=f"REVOKE ALL ON {view.sql_name} FROM {_public(catalogue)}",
+            advice=sql(_revoke(catalogue, view.sql_name)),
         )
 
 
@@ -223,12 +227,12 @@ def _functions_are_closed(judge: Judge, catalogue: Catalogue, relation: Relation
         if function.asks_who:
             judge.finds(f"{found}; it asks who the user is")
             continue
-        grant = f"; GRANT EXECUTE ON FUNCTION {function.signature} TO {SERVICE_ROLE}" if service else ""
+        grant = sql(f"GRANT EXECUTE ON FUNCTION {function.signature} TO {SERVICE_ROLE}") if service else ""
         judge.fails(
             found,
             expected="functions with their owner's rights closed to anon and authenticated",
             why="the REST API offers it to everybody, and row security does not apply in it",
-            advice=f"REVOKE EXECUTE ON FUNCTION {function.signature} FROM {_public(catalogue)}{grant}",
+            advice=sql(f"REVOKE EXECUTE ON FUNCTION {function.signature} FROM {_public(catalogue)}") + grant,
         )
 
 
@@ -263,8 +267,8 @@ def no_other_table_is_open(judge: Judge, catalogue: Catalogue, settings: Setting
         ),
         expected="tables with such columns are closed to anon and authenticated",
         why="their columns look like customers' phone numbers and message texts",
-        advice="; ".join(_how_to_close_other(catalogue, one) for one, _, _ in found[:MOST])
-        + f"; then add {', '.join(names[:MOST])} to names.personal_tables, or to names.public_tables if anybody "
+        advice=together(_how_to_close_other(catalogue, one) for one, _, _ in found[:MOST])
+        + f"then add {', '.join(names[:MOST])} to names.personal_tables, or to names.public_tables if anybody "
         "may read it on purpose",
     )
     _views_show_nothing(judge, catalogue, "auth.users")
@@ -280,8 +284,8 @@ def _who_reads(catalogue: Catalogue, relation: Relation) -> str:
     )
 
 
-def _how_to_close_other(catalogue: Catalogue, relation: Relation) -> str:
+def _how_to_close_other(catalogue: Catalogue, relation: Relation) -> Advice:
     if not relation.is_table:
-        return f"REVOKE ALL ON {relation.sql_name} FROM {_public(catalogue)}"
+        return sql(_revoke(catalogue, relation.sql_name))
     partitions = [name for group in relation.partitions or () for name in group.names]
     return _how_to_close(catalogue, "", relation.sql_name, *partitions[:MOST])

@@ -63,7 +63,7 @@ def rate_is_above_threshold(judge: Judge, traffic: SuccessRate, settings: Settin
         expected=f"more than {threshold:g} % within the last hour",
         why="each message that failed is a customer without an answer",
         advice=f"look at the newest rows of {tables} by error_type and service; if it began with the "
-        "deployment, roll the functions back: supabase functions deploy wa-webhook from the release before",
+        "deployment, deploy the functions of the release before",
     )
 
 

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from checks.judge import Cell, Judge
 from checks.rules.missing_table import is_there
+from fixtures.advice import Help, for_each, sql
 from fixtures.database.catalogue import Catalogue
-from fixtures.database.contract import PARTITION_FUNCTION
 from fixtures.database.identifiers import quoted
 from fixtures.database.table_statistics import TablesStatistics, TableStatistics
 from fixtures.settings.model import Settings
@@ -100,7 +100,7 @@ def server_is_set(judge: Judge, catalogue: Catalogue) -> None:
         if value is None:
             judge.cannot_tell(
                 f"role {catalogue.role} does not see the setting {name}",
-                f"GRANT pg_monitor TO {quoted(catalogue.role)}",
+                sql(f"GRANT pg_monitor TO {quoted(catalogue.role)}"),
             )
             continue
         judge.requires(
@@ -108,7 +108,7 @@ def server_is_set(judge: Judge, catalogue: Catalogue) -> None:
             f"{name} is {value}",
             expected="on",
             why=WHY,
-            advice=f"set {name} to on (ALTER SYSTEM, or the platform's database settings) and reload",
+            advice=f"set {name} to on in the server's or the platform's settings, and reload them",
         )
     if catalogue.in_recovery:
         judge.cannot_tell("this server is a standby, where auto-vacuum never runs", "the primary's address")
@@ -129,8 +129,7 @@ def table_holds_rows(
         bool(tables),
         f"{name} is partitioned and has no partition",
         why="no row can be written",
-        advice=f"SELECT {quoted(settings.names.schema, PARTITION_FUNCTION)}(), and create the partitions of this "
-        "and the next months",
+        advice="check 13 has the commands that create the partitions of this and the next months",
     )
     return tables
 
@@ -148,8 +147,8 @@ def settings_are_in_force(
         ),
         expected=", ".join(f"{name} = {value:g}" for name, value in wanted.items()),
         why="the table is vacuumed and analysed too seldom for its traffic; a new partition inherits nothing",
-        advice=listed(
-            f"ALTER TABLE {name} SET ({', '.join(f'{option} = {wanted[option]:g}' for option in found)})"
+        advice=for_each(
+            sql(f"ALTER TABLE {name} SET ({', '.join(f'{option} = {wanted[option]:g}' for option in found)})")
             for name, found in wrong.items()
             if found
         ),
@@ -163,7 +162,9 @@ def settings_are_in_force(
         ),
         expected="auto-vacuum on every hot table",
         why=WHY,
-        advice=listed(f"ALTER TABLE {table.sql_name} RESET ({which}autovacuum_enabled)" for table, which in off),
+        advice=for_each(
+            sql(f"ALTER TABLE {table.sql_name} RESET ({which}autovacuum_enabled)") for table, which in off
+        ),
     )
 
 
@@ -208,7 +209,7 @@ def vacuum_comes_when_due(
     """Require that each table past a trigger point was vacuumed or analysed within a day, or is being vacuumed."""
     allowed, now = timedelta(seconds=settings.windows.vacuum_seconds), catalogue.read_at
     late: list[tuple[TableStatistics, Trigger, datetime | None]] = []
-    unknown: list[tuple[str, str, str]] = []
+    unknown: list[tuple[str, str, Help]] = []
     for table in tables:
         reason, advice = statistics.why_unknown(table)
         if reason:
@@ -223,13 +224,13 @@ def vacuum_comes_when_due(
             listed(
                 f"whether {name} is past its trigger point is not known: {reason}" for name, reason, _ in unknown
             ),
-            listed(dict.fromkeys(advice for _, _, advice in unknown)),
+            for_each(advice for _, _, advice in unknown),
         )
     told = listed(_past(table, trigger, last, now) for table, trigger, last in late)
     if late and not statistics.sees_vacuums:
         judge.cannot_tell(
             f"{told}; whether it is being vacuumed is hidden from role {catalogue.role}",
-            f"GRANT pg_read_all_stats TO {quoted(catalogue.role)}",
+            sql(f"GRANT pg_read_all_stats TO {quoted(catalogue.role)}"),
         )
         return
     commands = {f"{COMMANDS[trigger.work]} {table.sql_name}": None for table, trigger, _ in late}
@@ -238,7 +239,8 @@ def vacuum_comes_when_due(
         lambda: told + _young(catalogue, allowed),
         expected=f"a vacuum or analyze within the last {duration(allowed)} of what is past its trigger point",
         why=WHY,
-        advice=f"{listed(commands)}; then look for what holds auto-vacuum back: locks, idle transactions, too few "
+        advice=for_each(map(sql, commands))
+        + "then look for what holds auto-vacuum back: locks, idle transactions, too few "
         "workers",
     )
 

@@ -6,7 +6,6 @@ columns with capitals, a job with an apostrophe.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -23,41 +22,12 @@ from fixtures.settings.model import Job, Names, Settings
 from tests.database.conftest import DATABASE_CHECKS, deployed
 from tests.database.test_forgery_trace import trace
 from tests.database.trouble import session
+from tests.following import follow, mend
 from tests.outcomes import judge_all, read
 
 PASSWORD = "verifier-of-the-tests-4712"
 IN_ORDER = Settings(names=Names(schema="order"))
 RENAMED = 'ALTER SCHEMA public RENAME TO "order";'
-
-BEGIN = re.compile(r"\b(?:GRANT|REVOKE|ALTER|SELECT|UPDATE|VACUUM|ANALYZE|CREATE|DROP)\b.*")
-END = re.compile(r", (?:or|and|which|with|as) |: NULL| by hand|$")
-
-
-def commands(advice):
-    """The commands of an advice, without the words around them."""
-    found = (BEGIN.search(part) for part in advice.split("; "))
-    return [END.split(one[0])[0] for one in found if one]
-
-
-def advice_of(outcome):
-    """What a case advises, be it by a violation, a doubt, or the gap in its evidence."""
-    said = outcome.judge
-    advice = [str(one.advice) for one in said.violations] + [str(one.proof) for one in said.doubts]
-    return "; ".join(advice) or outcome.reason[outcome.reason.index(" (GRANT") + 2 : -1]
-
-
-def mend(look, execute):
-    """Follow the advice until the case passes; return the commands that it took."""
-    ran = []
-    for _ in range(4):
-        outcome = look()
-        if outcome.status is Status.PASSED:
-            break
-        for command in commands(advice_of(outcome)):
-            execute(command)
-            ran.append(command)
-    assert outcome.status is Status.PASSED, (outcome.reason, ran)
-    return ran
 
 
 @pytest.fixture
@@ -106,14 +76,14 @@ def test_grants_to_a_role_in_quotes_run(right, access, any_deployment, judged, c
     changed(taken.format('"easymo-verifier"'))
     with session(any_deployment.superuser_url) as other:
         other.execute("BEGIN; SELECT 1")
-        ran = mend(lambda: judged(check, access=access, **case), changed)
+        ran = mend(any_deployment, lambda: judged(check, access=access, **case))
     assert ran == [grant.format('"easymo-verifier"')]
 
 
 def test_grant_of_a_column_in_quotes_runs(any_deployment, changed):
     """A text column that the role may not read is named as SQL takes it."""
     changed('ALTER TABLE public.webhook_dlq ADD COLUMN "Next" text')
-    ran = mend(lambda: trace(any_deployment, lambda run: ""), changed)
+    ran = mend(any_deployment, lambda: trace(any_deployment, lambda run: ""))
     assert ran == ['GRANT SELECT ("Next") ON public.webhook_dlq TO easymo_verifier']
 
 
@@ -134,14 +104,14 @@ LETTERS = "Dead-Letters"
 
 
 @pytest.mark.parametrize("fault", OPENED)
-def test_advice_of_check_1_runs(fault, judged, changed):
+def test_advice_of_check_1_runs(fault, any_deployment, judged, changed):
     """A table in quotes in a schema in quotes is closed to the public, and opened to who needs it."""
     name = f'"order"."{LETTERS}"'
     changed(
         f'{RENAMED} ALTER TABLE "order".webhook_dlq RENAME TO "{LETTERS}"; {OPENED[fault].replace("{}", name)}'
     )
     settings = Settings(names=Names(schema="order", dlq_tables=(LETTERS,)))
-    assert mend(lambda: judged(CHECK_01[0], settings, dlq_table=LETTERS), changed)
+    assert mend(any_deployment, lambda: judged(CHECK_01[0], settings, dlq_table=LETTERS))
 
 
 JOB = "a customer's \\ retries"
@@ -166,13 +136,9 @@ def test_advice_of_check_2_runs(fault, any_deployment, judged, changed):
     changed(JOBS[fault].format(name))
     jobs = (Job(JOB, "*/5 * * * *", "process_dlq_entries"),)
     settings = replace(deployed(timedelta(minutes=2)), names=IN_ORDER.names, jobs=jobs)
-    outcome = judged(CHECK_02[0], settings, cron_job=JOB)
-    assert outcome.status is Status.FAILED
-    for command in commands(advice_of(outcome)):
-        any_deployment.owner_execute(command)
     # A job that was scheduled anew has not run yet.
-    outcome = judged(CHECK_02[0], settings, cron_job=JOB)
-    assert outcome.status is Status.PASSED or "has not run yet; first run due" in outcome.reason, outcome.reason
+    look = lambda: judged(CHECK_02[0], settings, cron_job=JOB)  # noqa: E731
+    assert mend(any_deployment, look, left="has not run yet; first run due")
 
 
 def test_one_of_two_jobs_can_be_unscheduled(judged, changed):
@@ -182,8 +148,7 @@ def test_one_of_two_jobs_can_be_unscheduled(judged, changed):
         "SELECT schedule, command, nodename, nodeport, database, 'supabase_admin', jobname FROM cron.job "
         "WHERE jobname = 'process-dlq-entries'"
     )
-    outcome = judged(CHECK_02[0], **CHECK_02[1])
-    first, second = commands(outcome.judge.violations[0].advice)
+    first, second = judged(CHECK_02[0], **CHECK_02[1]).commands
     assert first != second
     changed(second)
     assert judged(CHECK_02[0], **CHECK_02[1]).status is Status.PASSED
@@ -201,20 +166,20 @@ VACUUMED = {
 
 
 @pytest.mark.parametrize("fault", VACUUMED)
-def test_advice_of_check_14_runs(fault, judged, changed):
+def test_advice_of_check_14_runs(fault, any_deployment, judged, changed):
     """A hot table in quotes is set and vacuumed."""
     changed(VACUUMED[fault])
-    assert mend(lambda: judged(test_daily.test_auto_vacuum_runs, HOT, vacuumed="Texts"), changed)
+    assert mend(any_deployment, lambda: judged(test_daily.test_auto_vacuum_runs, HOT, vacuumed="Texts"))
 
 
-def test_advice_of_check_12_runs(judged, changed):
+def test_advice_of_check_12_runs(any_deployment, judged, changed):
     """A bloated table in quotes is vacuumed."""
     changed(
         f'{TEXTS} ALTER TABLE "order"."Texts" SET (autovacuum_enabled = false); {FORGET}'
         """INSERT INTO "order"."Texts" (direction) SELECT 'inbound' FROM generate_series(1, 2000);"""
         'DELETE FROM "order"."Texts"'
     )
-    ran = mend(lambda: judged(test_daily.test_table_is_not_bloated, HOT, measured_table="Texts"), changed)
+    ran = mend(any_deployment, lambda: judged(test_daily.test_table_is_not_bloated, HOT, measured_table="Texts"))
     assert ran == ['VACUUM (ANALYZE) "order"."Texts"']
 
 
@@ -222,8 +187,7 @@ def test_advice_of_check_13_runs(any_deployment, judged, changed):
     """A month's partition is created in a schema in quotes."""
     partition = f"wa_events_{month(datetime.now(UTC), 1, UTC)[0]:%Y_%m}"
     changed(f'{RENAMED} DROP TABLE "order".{partition}')
-    any_deployment.owner_execute(advice_of(judged(test_daily.test_partitions_are_created, IN_ORDER)))
-    assert judged(test_daily.test_partitions_are_created, IN_ORDER).status is Status.PASSED
+    assert mend(any_deployment, lambda: judged(test_daily.test_partitions_are_created, IN_ORDER))
 
 
 def test_schema_in_quotes_is_read(access, any_deployment, changed):
@@ -248,11 +212,7 @@ def test_commands_for_queue_and_messages_run(any_deployment, changed):
     changed(RENAMED)
     advice = [dlq_queue.advice_on(kind, IN_ORDER) for kind in dlq_queue.ADVICE]
     advice += [message_fates.advice_on(outcome, IN_ORDER) for outcome in (*message_fates.ADVICE, "given up: ?")]
-    found = [command for one in advice for command in commands(one)]
-    assert len(found) >= 11
-    for command in found:
-        if "process_dlq_entries" not in command:  # its body says public
-            any_deployment.owner_execute(command)
+    assert sum(len(follow(any_deployment, one)) for one in advice) >= 9
 
 
 NAMES = ("plain", "order", "Next", "with space", 'a "quote"', "100%", "é", "1st", "", "a.b", "select")

@@ -129,7 +129,7 @@ FAULTS = {
         "ALTER ROLE easymo_verifier NOBYPASSRLS",
         {
             DLQ: (Status.UNPROVEN, "row security hides rows of public.webhook_dlq from role easymo_verifier"),
-            LOG: (Status.UNPROVEN, "ALTER ROLE easymo_verifier BYPASSRLS, or a SELECT policy USING (true)"),
+            LOG: (Status.UNPROVEN, "ALTER ROLE easymo_verifier BYPASSRLS; or add a SELECT policy USING (true)"),
             JOB: (Status.UNPROVEN, "row security hides rows of cron.job from role easymo_verifier"),
             PARTITIONS: (Status.UNPROVEN, "ALTER ROLE easymo_verifier BYPASSRLS"),
             FIRST_PASS: (Status.UNPROVEN, "row security hides rows of public.dlq_processing_log"),

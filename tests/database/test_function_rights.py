@@ -6,7 +6,7 @@ import pytest
 
 from checks.test_immediate import test_cron_job_is_active as check_02
 from fixtures.outcome import Status
-from tests.database.test_advice import advice_of, commands
+from tests.following import mend
 from tests.outcomes import assert_outcome
 
 JOB = "process-dlq-entries"
@@ -48,9 +48,7 @@ def test_harmful_function_fails_and_is_closed(function, any_deployment, judged, 
     changed(HARMFUL[function])
     outcome = judged(check_02, cron_job=JOB)
     assert_outcome(outcome, Status.FAILED, "function process_dlq_entries() can be executed by anon")
-    for command in commands(advice_of(outcome)):
-        any_deployment.owner_execute(command)
-    assert_outcome(judged(check_02, cron_job=JOB), Status.PASSED)
+    assert mend(any_deployment, lambda: judged(check_02, cron_job=JOB))
 
 
 @pytest.mark.parametrize("function", HARMLESS)

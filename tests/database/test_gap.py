@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from checks.test_immediate import test_dlq_table_exists_and_is_accessible as check_01
+from fixtures.advice import sql
 from fixtures.database.catalogue import REPAIR
 from fixtures.outcome import Gap, Status, Unproven
 from tests.outcomes import read
@@ -15,7 +16,7 @@ NO_RIGHTS = "REVOKE pg_read_all_data FROM easymo_verifier;"
 
 def pointed(reason):
     """The gap for something that is missing, or cannot serve: check 1 fails with this reason."""
-    return Gap(Status.UNPROVEN, f"{reason}; check 1 names the cause", REPAIR)
+    return Gap(Status.UNPROVEN, f"{reason}; check 1 names the cause", REPAIR, "check-01")
 
 
 def unproven(reason, advice):
@@ -50,24 +51,26 @@ CASES = {
         f"GRANT SELECT (status) ON {LOG} TO easymo_verifier",
         unproven(
             f"role easymo_verifier may not read {LOG} (processed_at)",
-            f"GRANT SELECT (processed_at) ON {LOG} TO easymo_verifier",
+            sql(f"GRANT SELECT (processed_at) ON {LOG} TO easymo_verifier"),
         ),
     ),
     "a hidden table": (
         f"{NO_RIGHTS} REVOKE SELECT ON {LOG} FROM easymo_verifier",
-        unproven(f"role easymo_verifier may not read {LOG}", f"GRANT SELECT ON {LOG} TO easymo_verifier"),
+        unproven(f"role easymo_verifier may not read {LOG}", sql(f"GRANT SELECT ON {LOG} TO easymo_verifier")),
     ),
     "a hidden schema": (
         f"{NO_RIGHTS} REVOKE USAGE ON SCHEMA public FROM easymo_verifier, PUBLIC",
         unproven(
-            "role easymo_verifier may not use schema public", "GRANT USAGE ON SCHEMA public TO easymo_verifier"
+            "role easymo_verifier may not use schema public",
+            sql("GRANT USAGE ON SCHEMA public TO easymo_verifier"),
         ),
     ),
     "row security": (
         "ALTER ROLE easymo_verifier NOBYPASSRLS",
         unproven(
             f"row security hides rows of {LOG} from role easymo_verifier",
-            "ALTER ROLE easymo_verifier BYPASSRLS, or a SELECT policy USING (true) for easymo_verifier",
+            sql("ALTER ROLE easymo_verifier BYPASSRLS")
+            + "or add a SELECT policy USING (true) for easymo_verifier",
         ),
     ),
 }

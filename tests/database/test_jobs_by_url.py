@@ -11,8 +11,8 @@ from fixtures.evidence.pieces import needs_of
 from fixtures.evidence.reading import Reading
 from fixtures.outcome import Status
 from fixtures.settings.model import Job, Settings
-from tests.database.test_advice import advice_of, commands
 from tests.database.test_cron import another_job
+from tests.following import mend
 from tests.outcomes import assert_outcome
 
 JOB = "process-dlq-entries"
@@ -113,8 +113,8 @@ def test_job_that_reaches_nothing_fails(fault, judged, changed):
     for settings in (Settings(), BY_URL):
         outcome = judged(check_02, settings, cron_job=JOB)
         assert_outcome(outcome, Status.FAILED, words)
-        assert advice in advice_of(outcome)
-        assert commands(advice_of(outcome)) == []
+        assert advice in str(outcome.advice)
+        assert outcome.commands == []
 
 
 NEVER = {
@@ -133,9 +133,7 @@ def test_call_that_never_runs_fails(where, any_deployment, judged, changed):
     assert_outcome(
         outcome, Status.FAILED, f"calls no function: process_dlq_entries() stands {where}, where no run calls it"
     )
-    for one in commands(advice_of(outcome)):
-        any_deployment.owner_execute(one)
-    assert_outcome(judged(check_02, cron_job=JOB), Status.PASSED)
+    assert mend(any_deployment, lambda: judged(check_02, cron_job=JOB))
 
 
 UNPROVEN = {
@@ -213,9 +211,8 @@ def test_two_jobs_of_either_style_are_found(twin, any_deployment, judged, change
     [(number,)] = any_deployment.superuser_execute("SELECT max(jobid) FROM cron.job")
     outcome = judged(check_02, cron_job=JOB)
     assert_outcome(outcome, Status.FAILED, words.format(number))
-    assert commands(advice_of(outcome)) == [f"SELECT cron.unschedule({number})"]
-    any_deployment.owner_execute(f"SELECT cron.unschedule({number})")
-    assert_outcome(judged(check_02, cron_job=JOB), Status.PASSED)
+    ran = mend(any_deployment, lambda: judged(check_02, cron_job=JOB))
+    assert ran == [f"SELECT cron.unschedule({number})"]
 
 
 def test_twin_that_never_calls_is_no_twin(judged, changed):
@@ -234,8 +231,8 @@ def test_job_of_another_name_is_not_doubled(judged, changed):
         "no job process-dlq-entries is scheduled; retry (job 1 of postgres) calls dlq-processor by net.http_post "
         "on schedule */5 * * * *",
     )
-    assert "write that job's name into [[jobs]] of deployment.toml" in advice_of(outcome)
-    assert commands(advice_of(outcome)) == []
+    assert "write that job's name into [[jobs]] of deployment.toml" in str(outcome.advice)
+    assert outcome.commands == []
     renamed = Settings(jobs=(Job("retry", "*/5 * * * *", "process_dlq_entries"),))
     assert_outcome(judged(check_02, renamed, cron_job="retry"), Status.PASSED)
 
@@ -244,13 +241,11 @@ def test_missing_function_comes_before_its_job(any_deployment, judged, changed):
     """No job is advised for a function that is not there; with the function, the command heals."""
     changed(f"ALTER FUNCTION process_dlq_entries() SET SCHEMA cron; DELETE FROM cron.job WHERE jobname = '{JOB}'")
     outcome = judged(check_02, cron_job=JOB)
-    assert commands(advice_of(outcome)) == []
-    assert "create function public.process_dlq_entries() first" in advice_of(outcome)
-    assert "there is one in cron" in advice_of(outcome)
+    assert outcome.commands == []
+    assert "create function public.process_dlq_entries() first" in str(outcome.advice)
+    assert "there is one in cron" in str(outcome.advice)
     changed("ALTER FUNCTION cron.process_dlq_entries() SET SCHEMA public")
-    [command] = commands(advice_of(judged(check_02, cron_job=JOB)))
-    any_deployment.owner_execute(command)
-    assert "has never run" in judged(check_02, cron_job=JOB).reason
+    mend(any_deployment, lambda: judged(check_02, cron_job=JOB), left="has never run")
 
 
 def test_missing_job_by_url_is_a_sentence(judged, changed):
@@ -258,8 +253,8 @@ def test_missing_job_by_url_is_a_sentence(judged, changed):
     changed(f"DELETE FROM cron.job WHERE jobname = '{JOB}'")
     outcome = judged(check_02, BY_URL, cron_job=JOB)
     assert_outcome(outcome, Status.FAILED, "no job process-dlq-entries is scheduled")
-    assert "so that it calls /functions/v1/dlq-processor by net.http_post" in advice_of(outcome)
-    assert commands(advice_of(outcome)) == []
+    assert "so that it calls /functions/v1/dlq-processor by net.http_post" in str(outcome.advice)
+    assert outcome.commands == []
 
 
 def test_job_of_another_user_is_altered_as_that_user(any_deployment, judged, changed):
@@ -271,13 +266,9 @@ def test_job_of_another_user_is_altered_as_that_user(any_deployment, judged, cha
         f"UPDATE cron.job SET username = 'runner', active = false WHERE jobname = '{JOB}'"
     )
     try:
-        advice = advice_of(judged(check_02, cron_job=JOB))
+        advice = str(judged(check_02, cron_job=JOB).advice)
         assert "as role runner: SELECT cron.alter_job(1, active := true)" in advice
-        alter, revoke, grant = commands(advice)
-        changed(f"SET SESSION AUTHORIZATION runner; {alter}; RESET SESSION AUTHORIZATION")
-        any_deployment.owner_execute(revoke)
-        any_deployment.owner_execute(grant)
-        assert_outcome(judged(check_02, cron_job=JOB), Status.PASSED)
+        assert len(mend(any_deployment, lambda: judged(check_02, cron_job=JOB))) == 3
         changed("SET SESSION AUTHORIZATION runner; SELECT process_dlq_entries(); RESET SESSION AUTHORIZATION")
     finally:
         changed("UPDATE cron.job SET username = 'postgres'; DROP OWNED BY runner; DROP ROLE runner")

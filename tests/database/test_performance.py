@@ -16,6 +16,7 @@ from fixtures.evidence.document import plain, to_text
 from fixtures.outcome import Status
 from fixtures.settings.model import Limits, Settings, Thresholds
 from tests.database.trouble import running, session, until
+from tests.following import mend
 from tests.outcomes import assert_outcome, judge, judge_all, read
 from tests.plugin import FORGET_COUNTERS
 
@@ -258,7 +259,7 @@ def test_partitions_in_another_schema_count(judged, changed):
     )
     outcome = judged(bloat, measured_table="wa_events")
     assert_outcome(outcome, Status.FAILED, f"wa_events_{month}: ")
-    assert f"VACUUM (ANALYZE) parts.wa_events_{month}" in outcome.judge.violations[0].advice
+    assert f"VACUUM (ANALYZE) parts.wa_events_{month}" in outcome.commands
 
 
 def test_dead_tuples_of_another_table_fail(judged, changed):
@@ -273,15 +274,15 @@ def test_dead_tuples_of_another_table_fail(judged, changed):
 
 
 @pytest.mark.parametrize("name", ["UserProfiles", 'Weird "T; drop', "order"])
-def test_advice_runs_as_printed(name, judged, changed):
+def test_advice_runs_as_printed(name, any_deployment, judged, changed):
     """A name that needs quotes has them in the command."""
     table = "public." + '"' + name.replace('"', '""') + '"'
     changed(f"CREATE TABLE {table} WITH (autovacuum_enabled = false) AS SELECT g FROM generate_series(1, 3000) g")
     changed(f"DELETE FROM {table} WHERE g > 100")
     outcome = judged(bloat, measured_table="other-tables")
     assert_outcome(outcome, Status.FAILED, f"{name}: 2900 dead tuples beside 100")
-    changed(outcome.judge.violations[0].advice.partition("; check 14")[0])
-    assert_outcome(judged(bloat, measured_table="other-tables"), Status.PASSED)
+    changed(f"ALTER TABLE {table} OWNER TO postgres")
+    assert mend(any_deployment, lambda: judged(bloat, measured_table="other-tables"))
 
 
 def test_many_bloated_tables_are_one_sentence(judged, changed):

@@ -14,7 +14,7 @@ from checks.test_immediate import test_no_other_table_is_open as others
 from fixtures.database.catalogue import Catalogue
 from fixtures.outcome import Status
 from fixtures.settings.model import Names, Settings
-from tests.database.test_advice import advice_of, commands
+from tests.following import mend
 from tests.outcomes import assert_outcome, judge, judge_all, read
 
 TEXTS = "public.whatsapp_messages"
@@ -236,13 +236,7 @@ def test_advice_closes(fault, any_deployment, judged, made):
     """The owner of the tables, no superuser, closes each hole by the commands of the advice."""
     table, sql, _ = FAULTS[fault]
     made(sql)
-    for _ in range(4):
-        outcome = judged(protected, customer_table=table)
-        if outcome.status is Status.PASSED:
-            break
-        for command in commands(advice_of(outcome)):
-            any_deployment.owner_execute(command)
-    assert_outcome(outcome, Status.PASSED)
+    assert mend(any_deployment, lambda: judged(protected, customer_table=table))
 
 
 @pytest.mark.parametrize("variant", ODD_BUT_HEALTHY)
@@ -324,9 +318,7 @@ def test_other_tables_are_found_and_closed(fault, any_deployment, judged, made):
     made(sql)
     outcome = judged(others)
     assert_outcome(outcome, Status.FAILED, part)
-    for command in commands(advice_of(outcome)):
-        any_deployment.owner_execute(command)
-    assert_outcome(judged(others), Status.PASSED)
+    assert mend(any_deployment, lambda: judged(others))
 
 
 CLOSED_OTHERS = {

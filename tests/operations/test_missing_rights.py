@@ -32,7 +32,7 @@ FAULTS = {
     ),
     "no rows": (
         "ALTER ROLE easymo_verifier NOBYPASSRLS",
-        "ALTER ROLE easymo_verifier BYPASSRLS; -- or a SELECT policy USING (true) for easymo_verifier",
+        "ALTER ROLE easymo_verifier BYPASSRLS; -- or add a SELECT policy USING (true) for easymo_verifier",
     ),
 }
 

@@ -27,11 +27,6 @@ NEAREST = {
 }
 
 
-def advice_of(outcome):
-    """What the failed case advises."""
-    return "; ".join(str(violation.advice) for violation in outcome.judge.violations)
-
-
 def test_nearest_tables_are_named(any_deployment):
     """Every table and column has another name: each table is found by its columns, and the setting is said."""
     grow(any_deployment, "renamed", Settings())
@@ -41,7 +36,7 @@ def test_nearest_tables_are_named(any_deployment):
         outcome = outcomes[f"check-01[{table}]"]
         assert_outcome(outcome, Status.FAILED, f"table public.{table} does not exist", f"; public.{found}")
         setting = f'set {table} = "{found.split()[0]}" in [names.tables] (`pytest --propose-settings` prints'
-        assert setting in advice_of(outcome)
+        assert setting in str(outcome.advice)
 
 
 def test_other_checks_point_to_check_1(any_deployment):
@@ -66,7 +61,7 @@ def test_nearest_column_is_named(any_deployment, column, other, said):
     evidence = read(any_deployment.access, TABLES)
     outcome = judge(TABLES[0], evidence, dlq_table="webhook_dlq")
     assert_outcome(outcome, Status.FAILED, f"public.webhook_dlq has no column {column}; the nearest is {other}")
-    assert said in advice_of(outcome)
+    assert said in str(outcome.advice)
 
 
 def test_nothing_alike_is_not_named(any_deployment):
@@ -80,4 +75,4 @@ def test_nothing_alike_is_not_named(any_deployment):
     assert outcomes["check-01[webhook_dlq]"].reason == "public.webhook_dlq has no column updated_at"
     messages = outcomes["check-01[processed_webhook_messages]"]
     assert messages.reason == "public.processed_webhook_messages has no column processed"
-    assert 'if each row means that its message was processed, set processed = ""' in advice_of(messages)
+    assert 'if each row means that its message was processed, set processed = ""' in str(messages.advice)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from fixtures.advice import look, sql
 from fixtures.outcome import Status, Violation
 from reports.case import Doubt
 from reports.missing_rights import as_sql
@@ -18,8 +19,10 @@ def unproven(*proofs, check="check-03"):
 
 def test_statements_are_taken_once():
     """Each in a line of its own; an alternative becomes a comment."""
-    bypass = "ALTER ROLE v BYPASSRLS, or a SELECT policy USING (true) for v"
-    run = result_of(unproven("GRANT USAGE ON SCHEMA cron TO v; GRANT pg_monitor TO v", bypass), unproven(bypass))
+    bypass = sql("ALTER ROLE v BYPASSRLS")
+    either = bypass + "or a SELECT policy USING (true) for v"
+    grants = sql("GRANT USAGE ON SCHEMA cron TO v", "GRANT pg_monitor TO v")
+    run = result_of(unproven(grants, bypass), unproven(either), unproven(bypass))
     assert as_sql(run).splitlines() == [
         "GRANT USAGE ON SCHEMA cron TO v;",
         "GRANT pg_monitor TO v;",
@@ -30,9 +33,10 @@ def test_statements_are_taken_once():
 def test_columns_of_a_table_are_merged():
     """Two checks that need different columns are one grant; quoted names are left as they are."""
     run = result_of(
-        unproven("GRANT SELECT (a, b) ON public.t TO v"),
+        unproven(sql("GRANT SELECT (a, b) ON public.t TO v")),
         unproven(
-            "GRANT SELECT (b, c) ON public.t TO v", 'GRANT SELECT ("x; y") ON public."T" TO v', check="check-05"
+            sql("GRANT SELECT (b, c) ON public.t TO v", 'GRANT SELECT ("x; y") ON public."T" TO v'),
+            check="check-05",
         ),
     )
     assert as_sql(run).splitlines() == [
@@ -42,19 +46,21 @@ def test_columns_of_a_table_are_merged():
 
 
 def test_other_advice_is_left_out():
-    """Prose, commands of other kinds, statements over several lines, and what the functions' role lacks."""
-    serving = "GRANT USAGE ON SCHEMA public TO service_role; GRANT SELECT, INSERT ON public.t TO service_role"
+    """Sentences, statements that look, and what the functions' role lacks."""
+    serving = sql(
+        "GRANT USAGE ON SCHEMA public TO service_role", "GRANT SELECT, INSERT ON public.t TO service_role"
+    )
     failed = replace(
         KNOWN,
         status=Status.FAILED,
         violations=(
             Violation("no right", advice=serving),
-            Violation("no right", advice="GRANT SELECT ON public.t TO service_role"),
-            Violation("may not read", advice="GRANT SELECT (a) ON public.t TO v"),
+            Violation("no right", advice=sql("GRANT SELECT ON public.t TO service_role")),
+            Violation("may not read", advice=sql("GRANT SELECT (a) ON public.t TO v")),
         ),
     )
     run = result_of(
-        unproven("run the checks again", "SELECT cron.alter_job(1)", "GRANT SELECT ON public.\nt TO v", ""),
+        unproven("run the checks again", look("SELECT status FROM public.t"), ""),
         failed,
     )
     assert as_sql(run) == "GRANT SELECT (a) ON public.t TO v;"
