@@ -6,6 +6,7 @@ Report files and exit statuses are tested by the tests of whole runs.
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -97,11 +98,9 @@ def judge_all(tests: list[Any], evidence: Evidence) -> dict[str, Outcome]:
         item = item_of(test)
         assert item is not None
         names = [name for name in inspect.signature(test).parameters if name in values]
-        assert len(names) <= 1, "judge_all supports checks with at most one parameter"
-        for value in values[names[0]] if names else [""]:
-            case = value or test.__name__.removeprefix("test_")
-            parameters = {names[0]: value} if names else {}
-            outcomes[f"{item.id}[{case}]"] = judge(test, evidence, **parameters)
+        for chosen in itertools.product(*(values[name] for name in names)):
+            case = "-".join(chosen) or test.__name__.removeprefix("test_")
+            outcomes[f"{item.id}[{case}]"] = judge(test, evidence, **dict(zip(names, chosen, strict=True)))
     return outcomes
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fixtures.database.contract import DLQ, LOG, STATUSES, TABLES
 from fixtures.database.identifiers import literal, quoted
 from fixtures.database.sources import DONE
 from fixtures.settings.model import DeadLetters, Settings
-from fixtures.settings.naming import column_name, dead_letters, table_name
+from fixtures.settings.naming import column_name, dead_letters, own_words, table_name
 
 
 def named(table: str, settings: Settings) -> str:
@@ -30,9 +30,9 @@ def words(one: DeadLetters, settings: Settings) -> dict[str, str]:
     found = {column: quoted(one.columns.get(column, column) or column) for column in TABLES[DLQ]}
     state = found["status"]
     for status in STATUSES:
-        own = [literal(word) for word in one.statuses.get(status, (status,))]
-        found[f"set_{status}"] = f"{state} = {own[0]}"
-        found[f"is_{status}"] = f"{state} = {own[0]}" if len(own) == 1 else f"{state} IN ({', '.join(own)})"
+        own = one.statuses.get(status, (status,))
+        found[f"set_{status}"] = f"{state} = {literal(own[0])}"
+        found[f"is_{status}"] = _is(state, own)
     found["dlq"] = quoted(settings.names.schema, one.table)
     found["retries"] = str(one.retries or settings.thresholds.dlq_retries)
     found["seen"] = _listed(one, "id", "service", "error_type", "retry_count", "next_retry_at")
@@ -56,7 +56,13 @@ def columns_of(settings: Settings) -> dict[str, str]:
 def passes_of(settings: Settings) -> dict[str, str]:
     """Return the log of the passes and its columns, by the contract's names, for a command."""
     found = {column: quoted(column_name(settings, LOG, column) or column) for column in TABLES[LOG]}
-    return found | {"log": named(LOG, settings)}
+    failed = own_words(settings, LOG, "status").get("failed", ("failed",))
+    return found | {"log": named(LOG, settings), "is_failed": _is(found["status"], failed)}
+
+
+def _is(column: str, words: Sequence[str]) -> str:
+    own = [literal(word) for word in words]
+    return f"{column} = {own[0]}" if len(own) == 1 else f"{column} IN ({', '.join(own)})"
 
 
 def _listed(one: DeadLetters, *columns: str) -> str:

@@ -63,7 +63,7 @@ RETRIED = look(
     "GROUP BY {error} ORDER BY entries DESC"
 )
 FAILED = look(
-    "SELECT {processed_at}, {error_message} FROM {log} WHERE {status} = 'failed' "
+    "SELECT {processed_at}, {error_message} FROM {log} WHERE {is_failed} "
     "ORDER BY {processed_at} DESC LIMIT 5"
 )
 NO_ROWS = (

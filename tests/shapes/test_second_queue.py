@@ -13,7 +13,7 @@ from checks.test_immediate import test_dlq_table_exists_and_is_accessible as che
 from checks.test_immediate import test_success_rate as check_05
 from fixtures.outcome import Status
 from tests.following import follow
-from tests.other_names import grow, settings_of
+from tests.shapes import grow, settings_of
 from tests.outcomes import assert_outcome, judge, read
 from tests.webhooks.server import honest
 

@@ -7,8 +7,8 @@ import pytest
 from fixtures.outcome import Status
 from fixtures.settings.load import load_settings
 from fixtures.settings.model import Settings
-from tests.other_names import grow, settings_of
-from tests.other_names.test_healthy import CHECKS
+from tests.shapes import grow, settings_of
+from tests.shapes.test_healthy import CHECKS
 from tests.outcomes import judge_all, read
 from tests.running import environment, run_suite
 

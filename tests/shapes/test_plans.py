@@ -7,7 +7,7 @@ import pytest
 from fixtures.database.sources import source
 from fixtures.settings.model import Settings
 from fixtures.settings.naming import dead_letters
-from tests.other_names import grow, settings_of
+from tests.shapes import grow, settings_of
 
 COLUMNS = ("id", "status", "next_retry_at", "created_at")
 

@@ -7,7 +7,7 @@ import pytest
 from checks import test_daily, test_immediate
 from fixtures.outcome import Status
 from tests.database.conftest import DATABASE_CHECKS
-from tests.other_names import grow, settings_of
+from tests.shapes import grow, settings_of
 from tests.outcomes import judge, judge_all, read
 
 CHECKS = [
