@@ -181,17 +181,19 @@ def test_cron_run_did_not_fail(run_log: str, cron: CronSchedule, judge: Judge) -
     cron_rules.no_run_failed(judge, cron)
 
 
+NOT_READ_YET = (
+    "dashboards and alerts were not looked at: this version reads neither Grafana nor Prometheus",
+    "look in Grafana whether every panel shows data, and compare each alert's rule with the checklist's threshold",
+)
+
+
 @check(7, "Monitoring dashboards showing data", criterion="should", area="observability")
-def test_dashboard_shows_data(dashboard: str) -> None:
-    raise Unproven(
-        f"dashboard {dashboard} was not looked at: this version does not read Grafana",
-        "open it in Grafana and check that every panel shows data",
-    )
+def test_dashboard_shows_data(dashboard: str, judge: Judge) -> None:
+    judge.expects(f"Every panel of dashboard {dashboard} shows data.")
+    raise Unproven(*NOT_READ_YET)
 
 
 @check(8, "Alerts are triggering correctly", criterion="should", area="observability")
-def test_alert_triggers(alert: str) -> None:
-    raise Unproven(
-        f"alert {alert} was not looked at: this version does not read Prometheus, Alertmanager or Grafana",
-        "compare its rule and state with the checklist's threshold by hand",
-    )
+def test_alert_triggers(alert: str, judge: Judge) -> None:
+    judge.expects(f"Alert {alert} is loaded, evaluated and routed.")
+    raise Unproven(*NOT_READ_YET)
