@@ -62,7 +62,7 @@ def follow(deployment: Deployment, advice: Advice, shell: Shell | None = None) -
                 shell(step.text)
             elif step.kind is Kind.LOOK:
                 owner.execute("BEGIN READ ONLY")
-                owner.execute(step.command.encode()).fetchall()
+                owner.execute(step.command.encode())
                 owner.execute("COMMIT")
                 FOLLOWED.add(shape_of(step))
             elif step.role:
