@@ -84,7 +84,7 @@ def _rights(sql: str) -> Iterator[str]:
 def _fenced(commands: str) -> list[str]:
     """Commands as a block to copy; its fence is longer than any in the block."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", commands)), default=0))
-    return [f"{fence}sql", *commands.splitlines(), fence]
+    return [f"{fence}{'sql' if commands.endswith(';') else 'sh'}", *commands.splitlines(), fence]
 
 
 def _labelled(parts: Iterable[labels.Part], indent: str = "  ") -> Iterator[str]:
@@ -137,6 +137,8 @@ def _failed(result: RunResult, pages: Mapping[str, str]) -> Iterator[str]:
             for fault in group:
                 where = findings.where(check, fault)
                 yield f"- **{escape(where)}**: {escape(fault.found)}" if where else f"- {escape(fault.found)}"
+            if len(group) > 1:
+                yield f"- each of these {len(group)}:"
             yield from _labelled(labels.of_fault(group[0]))
         yield from _waiting([findings.name(check)], waiting)
         if address := pages.get(check.page):
