@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -173,13 +173,22 @@ def in_words(case: Case) -> str:
     lines: list[str] = []
     for violation in case.violations:
         lines.append(violation.found)
-        lines += [f"  {label}: {text}" for label, text in labels.of_fault(violation)]
+        lines += _indented(labels.of_fault(violation))
     if case.status is Status.UNPROVEN and case.doubts:
         for doubt in case.doubts:
             lines.append(doubt.reason)
-            lines += [f"  {labels.WOULD_PROVE}: {doubt.proof}"] if doubt.proof else []
+            lines += _indented(labels.of_advice(doubt.proof, labels.WOULD_PROVE))
     lines = lines or [case.reason]
-    return "\n".join([*lines, f"  {labels.WHAT_TO_DO}: {case.advice}"] if case.advice else lines)
+    return "\n".join([*lines, *_indented(labels.of_advice(case.advice, labels.WHAT_TO_DO))])
+
+
+def _indented(parts: Iterable[labels.Part]) -> Iterator[str]:
+    for part in parts:
+        if part.command:
+            yield f"  {part.label}:"
+            yield from (f"    {line}" for line in part.text.splitlines())
+        else:
+            yield f"  {part.label}: {part.text}"
 
 
 def in_one_line(case: Case) -> str:

@@ -5,11 +5,13 @@ Equal findings are merged: sixty checks that could not reach the database have o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fixtures.advice import Help
 from fixtures.outcome import Status
+from fixtures.wording import counted
 from reports.case import WORST_FIRST, Case, words_of
 from reports.verdict import CheckResult, RunResult, Verdict, case_names, reasons
 
@@ -60,6 +62,47 @@ def faults(check: CheckResult) -> tuple[Fault, ...]:
     return tuple(Fault(tuple(dict.fromkeys(names)), *key) for key, names in found.items())
 
 
+def alike(faults: Iterable[Fault]) -> tuple[tuple[Fault, ...], ...]:
+    """The faults, together where they are explained in the same words: expected, why, and what to do."""
+    groups: dict[tuple[str, str, Help], list[Fault]] = {}
+    for fault in faults:
+        groups.setdefault((fault.expected, fault.why, fault.advice), []).append(fault)
+    return tuple(map(tuple, groups.values()))
+
+
+def waiting(run: RunResult) -> dict[str, str]:
+    """Check by its name → the cases that were not judged because of what it found, in words."""
+    causing = _causing(run)
+    counts: dict[str, Counter[str]] = {}
+    for check in run.checks:
+        for case in check.cases:
+            for cause in {cause for cause in _pointers(case) if cause in causing}:
+                counts.setdefault(name(causing[cause]), Counter())[check.label] += 1
+    return {
+        cause: f"{counted(of_cause.total(), 'case')} of {some(list(of_cause), 12)}"
+        for cause, of_cause in counts.items()
+    }
+
+
+def _causing(run: RunResult) -> dict[str, CheckResult]:
+    """The checks that have a cause of their own to tell, by their id."""
+    return {check.check: check for check in run.checks if any(map(_has_its_own_reason, check.cases))}
+
+
+def _has_its_own_reason(case: Case) -> bool:
+    if case.status is Status.UNPROVEN:
+        return any(not doubt.cause for doubt in case.doubts) or not case.doubts
+    return case.status is Status.FAILED or (case.status is Status.ERROR and not case.cause)
+
+
+def _pointers(case: Case) -> Iterator[str]:
+    """Ids of the checks to which the case points, instead of a reason of its own."""
+    if case.status is Status.ERROR:
+        yield case.cause
+    elif case.status is Status.UNPROVEN:
+        yield from (doubt.cause for doubt in case.doubts)
+
+
 def where(check: CheckResult, fault: Fault) -> str:
     """The cases in which a fault was found; empty if the check has only one case."""
     return some([readable(name) for name in fault.cases]) if len(check.cases) > 1 else ""
@@ -74,16 +117,28 @@ def readable(name: str) -> str:
 
 
 def errors(run: RunResult) -> tuple[Cause, ...]:
-    """Why cases could not be looked at."""
-    return _causes(run.checks, Status.ERROR, lambda case: [(case.reason, case.advice)])
+    """Why cases could not be looked at, those first for which others wait; without what only points to a cause."""
+    causing = _causing(run)
+    found = _causes(
+        run.checks,
+        Status.ERROR,
+        lambda case: [] if case.cause in causing else [(case.reason, case.advice)],
+    )
+    first = waiting(run)
+    return tuple(sorted(found, key=lambda cause: not any(check in first for check in cause.checks)))
 
 
 def unproven(run: RunResult) -> tuple[Cause, ...]:
-    """Why cases could not be judged, and what would prove them."""
+    """Why cases could not be judged, and what would prove them; without what only points to a cause."""
+    causing = _causing(run)
     return _causes(
         run.checks,
         Status.UNPROVEN,
-        lambda case: [(doubt.reason, doubt.proof) for doubt in case.doubts] or [(case.reason, "")],
+        lambda case: (
+            [(doubt.reason, doubt.proof) for doubt in case.doubts if doubt.cause not in causing]
+            if case.doubts
+            else [(case.reason, "")]
+        ),
     )
 
 
@@ -111,6 +166,13 @@ def worst(run: RunResult) -> list[CheckResult]:
     """The checks that did not pass: musts first, then by status, the worst first."""
     found = [check for check in run.judged if check.status is not Status.PASSED]
     return sorted(found, key=lambda check: (check.criterion != "must", WORST_FIRST.index(check.status)))
+
+
+def failed(run: RunResult) -> list[CheckResult]:
+    """The failed checks: those first for which others wait, then the musts."""
+    first = waiting(run)
+    found = run.with_status(Status.FAILED)
+    return sorted(found, key=lambda check: (name(check) not in first, check.criterion != "must"))
 
 
 def name(check: CheckResult) -> str:

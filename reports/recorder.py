@@ -42,9 +42,12 @@ class Recorder:
         self.result: RunResult | None = None
         self.problems: list[str] = []
 
-    @pytest.hookimpl(tryfirst=True)
+    @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Sort the checks into the checklist's order, which every report shows; other tests follow."""
+        """Sort the checks into the checklist's order, which every report shows; other tests follow.
+
+        Last, because pytest itself puts tests of one parameter together.
+        """
         items.sort(key=_position)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:

@@ -67,27 +67,36 @@ def _lines(result: RunResult, links: Links, release: str) -> Iterator[str]:
     musts = [check for check in result.judged if check.criterion == "must"]
     yield from _table("Must-haves", musts)
     yield from _failed(result, links.pages)
-    yield from _causes("What could not be looked at", labels.WHAT_TO_DO, findings.errors(result))
-    yield from _causes("What is unproven", labels.WOULD_PROVE, findings.unproven(result))
+    waiting = findings.waiting(result)
+    yield from _causes("What could not be looked at", labels.WHAT_TO_DO, findings.errors(result), waiting)
+    yield from _causes("What is unproven", labels.WOULD_PROVE, findings.unproven(result), waiting)
     yield from _rights(missing_rights.as_sql(result))
-    yield from _causes("What does not apply", "", findings.not_applicable(result))
+    yield from _causes("What does not apply", "", findings.not_applicable(result), {})
     yield from _table("Other checks" if musts else "Checks", [c for c in result.checks if c not in musts])
 
 
 def _rights(sql: str) -> Iterator[str]:
     """The missing rights as one block to copy; a fence is longer than any in the block."""
     if sql:
-        fence = "`" * max(3, 1 + max(map(len, re.findall("`+", sql)), default=0))
-        yield from (
-            "",
-            f"## {missing_rights.TITLE}",
-            "",
-            escape(missing_rights.NOTE),
-            "",
-            f"{fence}sql",
-            sql,
-            fence,
-        )
+        yield from ("", f"## {missing_rights.TITLE}", "", escape(missing_rights.NOTE), "", *_fenced(sql))
+
+
+def _fenced(commands: str) -> list[str]:
+    """Commands as a block to copy; its fence is longer than any in the block."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", commands)), default=0))
+    return [f"{fence}{'sql' if commands.endswith(';') else 'sh'}", *commands.splitlines(), fence]
+
+
+def _labelled(parts: Iterable[labels.Part], indent: str = "  ") -> Iterator[str]:
+    """A list of labelled parts; commands are blocks that are not escaped."""
+    for part in parts:
+        if part.command:
+            yield f"{indent}- {part.label}:"
+            yield ""
+            yield from (f"{indent}  {line}" for line in _fenced(part.text))
+            yield ""
+        else:
+            yield f"{indent}- {part.label}: {escape(part.text)}"
 
 
 def _charts(lines: Sequence[str]) -> Iterator[str]:
@@ -117,22 +126,32 @@ def _shortened(text: str, limit: int = 200) -> str:
 
 
 def _failed(result: RunResult, pages: Mapping[str, str]) -> Iterator[str]:
-    failed = sorted(result.with_status(Status.FAILED), key=lambda check: check.criterion != "must")
+    failed, waiting = findings.failed(result), findings.waiting(result)
     if failed:
         yield from ("", "## What failed")
     for check in failed:
         yield from ("", f"### {escape(check.label)} · {escape(check.title)} ({check.criterion})", "")
         for reason in dict.fromkeys(case.known_issue for case in check.cases if case.known_issue):
             yield f"- known issue: {escape(reason)}"
-        for fault in findings.faults(check):
-            where = findings.where(check, fault)
-            yield f"- **{escape(where)}**: {escape(fault.found)}" if where else f"- {escape(fault.found)}"
-            yield from (f"  - {label}: {escape(text)}" for label, text in labels.of_fault(fault))
+        for group in findings.alike(findings.faults(check)):
+            for fault in group:
+                where = findings.where(check, fault)
+                yield f"- **{escape(where)}**: {escape(fault.found)}" if where else f"- {escape(fault.found)}"
+            if len(group) > 1:
+                yield f"- each of these {len(group)}:"
+            yield from _labelled(labels.of_fault(group[0]))
+        yield from _waiting([findings.name(check)], waiting)
         if address := pages.get(check.page):
             yield from ("", f"[What this check proves, and how]({address})")
 
 
-def _causes(title: str, help_label: str, causes: Iterable[findings.Cause]) -> Iterator[str]:
+def _waiting(checks: Iterable[str], waiting: Mapping[str, str]) -> Iterator[str]:
+    yield from (f"  - {labels.WAITING}: {escape(waiting[check])}" for check in checks if check in waiting)
+
+
+def _causes(
+    title: str, help_label: str, causes: Iterable[findings.Cause], waiting: Mapping[str, str]
+) -> Iterator[str]:
     """Why checks could not be judged; what helps against several reasons of the same checks is written once."""
     groups = groupby(causes, lambda cause: (cause.checks, cause.help))
     for number, ((checks, help_), group) in enumerate(groups):
@@ -140,5 +159,5 @@ def _causes(title: str, help_label: str, causes: Iterable[findings.Cause]) -> It
             yield from ("", f"## {title}", "")
         shown = "<br>".join(escape(cause.reason) for cause in group)
         yield f"- {escape(', '.join(checks))}: {shown}"
-        if help_:
-            yield f"  - {help_label.lower()}: {escape(str(help_))}"
+        yield from _labelled(labels.of_advice(help_, help_label))
+        yield from _waiting(checks, waiting)

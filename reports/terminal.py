@@ -6,21 +6,24 @@ import contextlib
 import itertools
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
-from fixtures.outcome import Status
+from fixtures.wording import counted
 from reports import findings, labels
 from reports.record import Record
 from reports.redaction.redactor import Redactor
 from reports.redaction.stream import RedactingStream
 from reports.verdict import CheckResult, RunResult, Verdict
 
+LINES = 40
+"""At most so many lines for one check or one cause; the summary has the rest."""
 SHOWN = 10
-"""Faults of one check that the terminal shows; the summary has them all."""
+"""Faults with the same explanation that are shown."""
 
 WIDEST = 110
 
@@ -95,32 +98,80 @@ class Section:
             break_on_hyphens=False,
         ) or [""]
 
-    def labelled(self, label: str, text: str, indent: int) -> None:
-        """Write a labelled sentence; nothing if it is empty."""
-        if text:
-            self.line(f"{label}: {text}", indent)
+    def _parts(self, parts: Iterable[labels.Part], indent: int) -> list[str]:
+        """The lines of labelled parts; commands stand below their label, one to a line, however long."""
+        lines: list[str] = []
+        before = " " * indent
+        for part in parts:
+            if part.command:
+                lines += [f"{before}{part.label}:", *(f"{before}  {line}" for line in part.text.splitlines())]
+            else:
+                lines += self._wrapped(f"{part.label}: {part.text}", indent)
+        return lines
 
-    def faults(self, check: CheckResult) -> None:
-        """Write the violations of a failed check."""
+    def _told(self, sentences: Sequence[str], parts: list[labels.Part]) -> list[str]:
+        """The lines of sentences with one explanation; commands that take too many lines are only counted."""
+        shown = list(sentences[:SHOWN])
+        if len(sentences) > SHOWN:
+            shown.append(f"and {len(sentences) - SHOWN} more in summary.md")
+        found = [line for sentence in shown for line in self._wrapped(sentence, 2)]
+        lines = [*found, *self._parts(parts, 4)]
+        if len(lines) < LINES:
+            return lines
+        return [*found, *self._parts([_counted(part) for part in parts], 4)][: LINES - 1]
+
+    def faults(self, check: CheckResult, waiting: str) -> None:
+        """Write the violations of a failed check, and which cases wait for it."""
         self.line(f"FAILED {check.label} · {check.title} ({check.criterion})", red=True, bold=True)
-        found = findings.faults(check)
-        for fault in found[:SHOWN]:
-            where = findings.where(check, fault)
-            self.line(f"{where}: {fault.found}" if where else fault.found, 2)
-            for label, text in labels.of_fault(fault):
-                self.labelled(label, text, 4)
-        if len(found) > SHOWN:
-            self.line(f"and {len(found) - SHOWN} more in summary.md", 2)
+        groups = findings.alike(findings.faults(check))
+        lines: list[str] = []
+        for number, group in enumerate(groups):
+            more = self._told([_found(check, fault) for fault in group], labels.of_fault(group[0]))
+            if lines and len(lines) + len(more) > LINES - 2:
+                left = sum(map(len, groups[number:]))
+                lines += self._wrapped(f"and {left} more in summary.md", 2)
+                break
+            lines += more
+        self._write([*lines, *self._waiting(waiting)])
 
-    def causes(self, title: str, help_label: str, causes: tuple[findings.Cause, ...], **markup: bool) -> None:
-        """Write why checks could not be judged, each reason once."""
+    def _waiting(self, waiting: str) -> list[str]:
+        return self._parts([labels.Part(labels.WAITING, waiting)], 4) if waiting else []
+
+    def _write(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.reporter.write_line(line)
+
+    def causes(
+        self,
+        title: str,
+        help_label: str,
+        causes: Iterable[findings.Cause],
+        waiting: Mapping[str, str] = MappingProxyType({}),
+        **markup: bool,
+    ) -> None:
+        """Write why checks could not be judged, each reason once, and which cases wait for them."""
         for checks, group in itertools.groupby(causes, lambda cause: cause.checks):
             self.line(f"{title} {', '.join(checks)}", **markup)
             for help_, reasons in itertools.groupby(group, lambda cause: cause.help):
-                for cause in reasons:
-                    cases = f" ({cause.cases} cases)" if cause.cases > len(checks) else ""
-                    self.line(f"{cause.reason}{cases}", 2)
-                self.labelled(help_label, str(help_), 4)
+                told = [
+                    f"{cause.reason} ({cause.cases} cases)" if cause.cases > len(checks) else cause.reason
+                    for cause in reasons
+                ]
+                self._write(self._told(told, labels.of_advice(help_, help_label)))
+            for check in checks:
+                self._write(self._waiting(waiting.get(check, "")))
+
+
+def _found(check: CheckResult, fault: findings.Fault) -> str:
+    where = findings.where(check, fault)
+    return f"{where}: {fault.found}" if where else fault.found
+
+
+def _counted(part: labels.Part) -> labels.Part:
+    """The part, with its commands only counted."""
+    if not part.command:
+        return part
+    return labels.Part(part.label, f"{counted(len(part.text.splitlines()), 'command')}, in summary.md")
 
 
 def summarise(
@@ -149,10 +200,13 @@ def summarise(
 
 
 def _details(section: Section, result: RunResult) -> None:
-    for check in result.with_status(Status.FAILED):
-        section.faults(check)
-    section.causes("ERROR", labels.WHAT_TO_DO, findings.errors(result), red=True, bold=True)
-    section.causes("UNPROVEN", labels.WOULD_PROVE, findings.unproven(result), yellow=True)
+    waiting, errors = findings.waiting(result), findings.errors(result)
+    first = [cause for cause in errors if any(check in waiting for check in cause.checks)]
+    section.causes("ERROR", labels.WHAT_TO_DO, first, waiting, red=True, bold=True)
+    for check in findings.failed(result):
+        section.faults(check, waiting.get(findings.name(check), ""))
+    section.causes("ERROR", labels.WHAT_TO_DO, errors[len(first) :], red=True, bold=True)
+    section.causes("UNPROVEN", labels.WOULD_PROVE, findings.unproven(result), waiting, yellow=True)
     section.causes("NOT APPLICABLE", "", findings.not_applicable(result))
 
 

@@ -43,26 +43,34 @@ def shape_of(step: Step) -> str:
 Shell = Callable[[str], None]
 
 
-def follow(deployment: Deployment, advice: Advice, shell: Shell | None = None) -> list[Step]:
+def follow(deployment: Deployment | None, advice: Advice, shell: Shell | None = None) -> list[Step]:
     """Run every command of an advice in one session each role would use; return them.
 
     Args:
-        deployment: where the statements run: by the role that the step names, else by the owner of the tables.
+        deployment: where the statements run: by the role that the step names, else by the owner of the tables;
+            None where there are none.
         advice: what to follow.
         shell: runs a command for a shell.
     """
     steps = list(advice.commands)
-    with (
-        _session(deployment.owner_url.reveal()) as owner,
-        _session(deployment.superuser_url.reveal()) as superuser,
-    ):
-        for step in steps:
-            if step.kind is Kind.SHELL:
-                assert shell is not None, f"no shell to run {step.text}"
-                shell(step.text)
-            elif step.kind is Kind.LOOK:
+    for step in steps:
+        if step.kind is Kind.SHELL:
+            assert shell is not None, f"no shell to run {step.text}"
+            shell(step.text)
+    statements = [step for step in steps if step.kind is not Kind.SHELL]
+    if statements:
+        assert deployment is not None, statements
+        _run(deployment, statements)
+    return steps
+
+
+def _run(deployment: Deployment, statements: list[Step]) -> None:
+    urls = (deployment.owner_url.reveal(), deployment.superuser_url.reveal())
+    with _session(urls[0]) as owner, _session(urls[1]) as superuser:
+        for step in statements:
+            if step.kind is Kind.LOOK:
                 owner.execute("BEGIN READ ONLY")
-                owner.execute(step.command.encode()).fetchall()
+                owner.execute(step.command.encode())
                 owner.execute("COMMIT")
                 FOLLOWED.add(shape_of(step))
             elif step.role:
@@ -71,7 +79,6 @@ def follow(deployment: Deployment, advice: Advice, shell: Shell | None = None) -
                 superuser.execute("RESET SESSION AUTHORIZATION")
             else:
                 (superuser if BY_A_SUPERUSER.fullmatch(step.text) else owner).execute(step.command.encode())
-    return steps
 
 
 def _session(url: str) -> psycopg.Connection[Any]:
@@ -79,12 +86,16 @@ def _session(url: str) -> psycopg.Connection[Any]:
 
 
 def mend(
-    deployment: Deployment, look: Callable[[], Outcome], shell: Shell | None = None, left: str = "", times: int = 6
+    deployment: Deployment | None,
+    look: Callable[[], Outcome],
+    shell: Shell | None = None,
+    left: str = "",
+    times: int = 6,
 ) -> list[str]:
     """Follow the advice until the case passes, or until only what is ``left`` is said; return the commands.
 
     Args:
-        deployment: where the case was judged.
+        deployment: where the statements run; None where there are none.
         look: judges the case anew.
         shell: runs a command for a shell.
         left: what a case may still say that no command can mend: a time to wait, rows of the past.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from checks.judge import Judge
+from fixtures.advice import Advice, shell
 from fixtures.outcome import CouldNotLook
 from fixtures.webhooks.controls import ACCEPTED, CONTROLS
 from fixtures.webhooks.forgeries.kinds import GENERATED, KINDS, REPLAYED
@@ -23,7 +24,17 @@ OTHER_WORDS = {
 """Words for the kinds of forgeries that :data:`KINDS` does not have."""
 
 HOW_TO_SIGN = "set WHATSAPP_APP_SECRET to the app secret that Meta signs with"
-LOOK_AT_THE_FUNCTION = "see `supabase functions list` and the function's logs, then run the checks again"
+ADVICE = (
+    "verify the signature over the raw body before anything else; until then roll the function back to the "
+    "release before (the checklist's rollback 1)"
+)
+OF_THE_HOST = ("no connection to ", "the TLS certificate of ")
+LOOK_AT_THE_FUNCTION = "look at the function's logs of this minute, then run the checks again"
+
+
+def deploying(function: str) -> Advice:
+    """The command that deploys a webhook without the gateway's check, in a checkout of the application."""
+    return shell(f"supabase functions deploy {function} --no-verify-jwt")
 
 
 def refuses_the_forgery(judge: Judge, probes: WebhookProbes, webhook: str, kind: str) -> None:
@@ -42,7 +53,7 @@ def refuses_the_forgery(judge: Judge, probes: WebhookProbes, webhook: str, kind:
         _report_generated(judge, probes, endpoint)
     if kind == "no-signature":
         _report_spellings(judge, endpoint)
-    _show(judge, "Forged requests", probe.attempts)
+    show(judge, "Forged requests", probe.attempts)
     could_look(judge, webhook, probe.attempts)
 
 
@@ -96,20 +107,19 @@ def is_refused(judge: Judge, webhook: str, attempt: Attempt) -> None:
     answer = attempt.answer
     if answer is None:
         return
-    repeat = f"; repeat it with: {attempt.curl}" if attempt.curl else ""
     judge.requires(
         not attempt.leak,
         f"the answer of {webhook} to a forged request ({attempt.what}) contains {attempt.leak}",
         expected="an answer that only says that the signature is wrong",
         why="anyone who reads it can sign requests",
-        advice=f"remove it from the answer and set a new app secret{repeat}",
+        advice="remove it from the answer and set a new app secret",
     )
     if answer.status != 401:
         judge.fails(
             f"{webhook} answered {_status(answer)} to a forged request ({attempt.what})",
             expected="401 from the function",
             why=_why_not(answer),
-            advice=f"{_advice(webhook, answer)}{repeat}",
+            advice=ADVICE,
         )
         return
     by_gateway(judge, webhook, answer)
@@ -124,7 +134,7 @@ def by_gateway(judge: Judge, webhook: str, answer: Answer) -> bool:
         expected="401 from the function, after it checked the signature",
         why="the gateway refuses each request without a JWT, Meta's deliveries too, so its 401 proves nothing "
         "about the signature",
-        advice=f"supabase functions deploy {webhook} --no-verify-jwt",
+        advice=deploying(webhook),
     )
 
 
@@ -145,12 +155,12 @@ def accepts_what_is_signed(judge: Judge, probes: WebhookProbes, webhook: str, na
             lambda: f"{webhook} answered {_status(answer)} to a correctly signed request {words}",
             expected="2xx",
             why=_why_refused(probes.endpoint(webhook), answer),
-            advice="compare the function's WHATSAPP_APP_SECRET (`supabase secrets list` shows its digest) with "
-            "the app secret in Meta's dashboard, and verify the signature over the raw body",
+            advice="compare the function's WHATSAPP_APP_SECRET (the project's list of secrets has its digest) "
+            "with the app secret in Meta's dashboard, and verify the signature over the raw body",
         )
         _was_served(judge, webhook, control, answer, words)
     is_refused(judge, webhook, control.changed)
-    _show(judge, "Control and its changed copy", (control.signed, control.changed))
+    show(judge, "Control and its changed copy", (control.signed, control.changed))
     could_look(judge, webhook, (control.signed, control.changed))
 
 
@@ -174,7 +184,13 @@ def could_look(judge: Judge, function: str, attempts: Iterable[Attempt]) -> None
     """
     blind = [attempt for attempt in attempts if attempt.answer is None]
     if blind and not judge.violations:
-        raise CouldNotLook(f"{function}: {blind[0].what}: {blind[0].failure}", LOOK_AT_THE_FUNCTION)
+        raise CouldNotLook(why_blind(function, blind[0].failure), LOOK_AT_THE_FUNCTION)
+
+
+def why_blind(function: str, failure: str) -> str:
+    """Why a request got no answer; what lies with the host is the same text for every function of it."""
+    text = failure.removeprefix("not sent: ")
+    return text if text.startswith(OF_THE_HOST) else f"{function}: {failure}"
 
 
 def _status(answer: Answer) -> str:
@@ -190,15 +206,6 @@ def _why_not(answer: Answer) -> str:
     if answer.status < 400:
         return "a redirect is not a refusal: the signature was not checked, and its target may accept the request"
     return "the function checked something else before the signature"
-
-
-def _advice(webhook: str, answer: Answer) -> str:
-    if answer.status == 404:
-        return f"supabase functions deploy {webhook} --no-verify-jwt"
-    return (
-        "verify the signature over the raw body before anything else; until then roll the function back "
-        f"(Rollback 1: check out the previous release and `supabase functions deploy {webhook} --no-verify-jwt`)"
-    )
 
 
 def _why_refused(endpoint: EndpointProbes, answer: Answer) -> str:
@@ -235,7 +242,8 @@ def _report_timing(judge: Judge, endpoint: EndpointProbes) -> None:
     )
 
 
-def _show(judge: Judge, title: str, attempts: Iterable[Attempt]) -> None:
+def show(judge: Judge, title: str, attempts: Iterable[Attempt]) -> None:
+    """Attach requests with their answers, and the command that repeats one whose answer was not expected."""
     judge.shows(
         title,
         [
@@ -245,6 +253,7 @@ def _show(judge: Judge, title: str, attempts: Iterable[Attempt]) -> None:
                 "milliseconds": round(attempt.answer.elapsed_ms, 1) if attempt.answer else None,
                 "tried before": ", ".join(attempt.retries),
                 "body": attempt.answer.body[:80] if attempt.answer else "",
+                "repeat it with": attempt.curl,
             }
             for attempt in attempts
         ],

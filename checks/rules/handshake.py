@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.judge import Judge
-from checks.rules.forgeries import LOOK_AT_THE_FUNCTION, could_look
+from checks.rules.forgeries import LOOK_AT_THE_FUNCTION, could_look, deploying, show, why_blind
 from fixtures.outcome import CouldNotLook
 from fixtures.webhooks.handshake import GREETINGS
 from fixtures.webhooks.http.gateway import gateway_error
@@ -34,6 +34,7 @@ def answers_the_handshake(judge: Judge, handshakes: Handshakes, webhook: str, ki
             _does_not_crash(judge, webhook, greeting)
         else:
             _refuses(judge, webhook, greeting)
+    show(judge, "Handshake", [greeting.attempt])
     could_look(judge, webhook, [greeting.attempt])
 
 
@@ -62,8 +63,7 @@ def _echoes(judge: Judge, webhook: str, greeting: Greeting) -> None:
         lambda: f"{webhook} answered {answer.status} to a {greeting.attempt.what}{_by_gateway(greeting.attempt)}",
         expected="200 and the challenge",
         why=why,
-        advice="compare the function's WA_VERIFY_TOKEN (`supabase secrets list`) with the subscription's; deploy "
-        f"with `supabase functions deploy {webhook} --no-verify-jwt`",
+        advice="compare the function's WA_VERIFY_TOKEN with that of the subscription in Meta's dashboard",
     ):
         return
     judge.requires(
@@ -89,7 +89,7 @@ def _refuses(judge: Judge, webhook: str, greeting: Greeting) -> None:
             f"Supabase's gateway refused the {greeting.attempt.what}, not {webhook}: the function never ran",
             expected="403 from the function",
             why="the gateway refuses Meta's handshake too, so its 401 proves nothing about the token",
-            advice=f"supabase functions deploy {webhook} --no-verify-jwt",
+            advice=deploying(webhook),
         )
         return
     echoed = " and echoed the challenge" if greeting.contained else ""
@@ -100,8 +100,7 @@ def _refuses(judge: Judge, webhook: str, greeting: Greeting) -> None:
         why="anyone can subscribe in place of Meta"
         if greeting.contained
         else "a refused handshake must be answered with 403",
-        advice="compare the whole token with WA_VERIFY_TOKEN, and refuse if either is missing; repeat it with: "
-        f"{greeting.attempt.curl}",
+        advice="compare the whole token with WA_VERIFY_TOKEN, and refuse if either is missing",
     )
 
 
@@ -115,7 +114,7 @@ def _does_not_crash(judge: Judge, webhook: str, greeting: Greeting) -> None:
         f"{webhook} answered {answer.status} to a {greeting.attempt.what}",
         expected="an answer, not a crash",
         why="this request makes the function crash",
-        advice=f"see the function's logs; repeat it with: {greeting.attempt.curl}",
+        advice="see the function's logs",
     )
 
 
@@ -137,7 +136,8 @@ def is_closed_to(judge: Judge, probes: ProcessorProbes, bearer: str) -> None:
                 "refuse that call first, then run the checks again",
             )
             return
-        raise CouldNotLook(f"{function}: {attempt.what}: {attempt.failure}", LOOK_AT_THE_FUNCTION)
+        raise CouldNotLook(why_blind(function, attempt.failure), LOOK_AT_THE_FUNCTION)
+    show(judge, "Call", [attempt])
     processed = probes.processed.get(bearer, "")
     judge.requires(
         answer.status in REFUSALS,
@@ -146,8 +146,7 @@ def is_closed_to(judge: Judge, probes: ProcessorProbes, bearer: str) -> None:
         why="anyone can start a pass at any time, even while a scheduled one runs"
         if answer.status < 300
         else "the function checked something else before the caller",
-        advice=f"compare the bearer with SUPABASE_SERVICE_ROLE_KEY before anything else; "
-        f"repeat it with: {attempt.curl}",
+        advice="compare the bearer with SUPABASE_SERVICE_ROLE_KEY before anything else",
     )
     judge.requires(
         answer.status not in REFUSALS or not processed,

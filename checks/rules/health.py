@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.judge import Judge
-from checks.rules.forgeries import could_look
+from checks.rules.forgeries import could_look, deploying
 from fixtures.breakers.states import CLOSED, is_closed
 from fixtures.outcome import CouldNotLook, NotApplicable
 from fixtures.settings.model import Settings
@@ -12,7 +12,7 @@ from fixtures.webhooks.model import Answer, FunctionHealth, HealthAnswer
 
 EXECUTION = "x-deno-execution-id"
 """Header of answers that the function itself made, on Supabase."""
-DEPLOY = "supabase functions deploy {function} --no-verify-jwt"
+NO_START = "if it does not start then, see its logs"
 
 
 def function_at(position: int, settings: Settings) -> str:
@@ -72,7 +72,7 @@ def _answers_without_health(judge: Judge, evidence: FunctionHealth, function: st
             f"the address of {function} answered {got}" + (f": {error}" if error else ""),
             expected="an answer from the function",
             why="the function is not deployed, does not start, or is not reached",
-            advice=f"{DEPLOY.format(function=function)}; if it does not start, see its logs",
+            advice=deploying(function) + NO_START,
         )
     else:
         by_whom = f"from Supabase's gateway ({error})" if error else "without an execution id"
@@ -85,13 +85,12 @@ def _answers_without_health(judge: Judge, evidence: FunctionHealth, function: st
 def _function_answered(judge: Judge, health: HealthAnswer, answer: Answer, name: str) -> bool:
     """Require that no gateway, proxy or other function answered; return whether that holds."""
     function, error = health.function, gateway_error(answer)
-    deploy = DEPLOY.format(function=function)
     if error:
         judge.fails(
             f"Supabase's gateway answered in place of {function}: {answer.status} ({error})",
             expected="an answer from the function",
             why="the function is not deployed, does not start, or is not reached",
-            advice=f"{deploy}; if it does not start, see its logs",
+            advice=deploying(function) + NO_START,
         )
         return False
     if not (health.json or EXECUTION in answer.headers):
@@ -99,7 +98,7 @@ def _function_answered(judge: Judge, health: HealthAnswer, answer: Answer, name:
             f"{answer.status} with {_kind(answer)} came from the address of {function}, not a function's answer",
             expected="an answer from the function, in JSON",
             why="something else answers at the function's address",
-            advice=f"check EASYMO_BASE_URL and any proxy in front of it; {deploy}",
+            advice="check EASYMO_BASE_URL, any proxy in front of it, and whether the function is deployed",
         )
         return False
     return judge.requires(
@@ -107,10 +106,14 @@ def _function_answered(judge: Judge, health: HealthAnswer, answer: Answer, name:
         lambda: _wrong_service(health, answer, name),
         expected=f"service {name}" + ("" if name == function else ", by names.answers_as"),
         why="deliveries to this address reach the wrong code",
-        advice=f"{deploy}; if {health.service} answers for {function} on purpose, set names.answers_as"
-        if health.service not in (None, name)
-        else deploy,
+        advice=deploying(function) + _if_on_purpose(health, name),
     )
+
+
+def _if_on_purpose(health: HealthAnswer, name: str) -> str:
+    if health.service in (None, name):
+        return ""
+    return f"or set names.answers_as, if {health.service} answers for {health.function} on purpose"
 
 
 def _wrong_service(health: HealthAnswer, answer: Answer, name: str) -> str:
@@ -294,5 +297,5 @@ def certificate_is_good(judge: Judge, evidence: FunctionHealth, settings: Settin
         f"the TLS certificate expires in {left:.1f} days, on {evidence.certificate.expires:%Y-%m-%d %H:%M} UTC",
         expected=f"more than {days} days",
         why="on that day Meta stops delivering",
-        advice="find out why it was not renewed automatically (`supabase domains get`)",
+        advice="find out why it was not renewed automatically: the platform's page of custom domains says",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from checks.judge import Judge
 from checks.rules.policies import COMMANDS, expression_of, is_open, opening, reads, trusts_the_user
-from fixtures.advice import Advice, sql, together
+from fixtures.advice import Advice, for_each, sql, together
 from fixtures.database.catalogue import KINDS, Catalogue, Relation
 from fixtures.database.contract import CUSTOMER_TABLES, PUBLIC_ROLES, REVEALING_COLUMNS, SERVICE_ROLE, SUCCESSORS
 from fixtures.database.rights import Partitions, Policy, View
@@ -12,7 +12,7 @@ from fixtures.settings.model import Settings
 from fixtures.settings.naming import actual_names, dlq_tables
 from fixtures.wording import counted, listed
 
-WHY = "anybody with the app's public key acts as this role, and the table holds personal data"
+WHY = "anybody with the app's public key acts as anon, every user as authenticated; the table holds personal data"
 NOT_READ = "this evidence is of an earlier version, which did not read who may use this table"
 READ_ANEW = "a run of this version against the deployment"
 MOST = 10
@@ -37,19 +37,25 @@ def was_read(judge: Judge, relation: Relation) -> bool:
 def is_closed_to_the_public(judge: Judge, catalogue: Catalogue, relation: Relation) -> None:
     """Require that ``anon`` and ``authenticated`` can neither read nor write it, its partitions and its views."""
     name = f"{relation.schema}.{relation.name}"
+    ways: dict[str, list[str]] = {}
     for role in PUBLIC_ROLES:
-        found = _access(catalogue, relation, role)
+        ways.setdefault(_access(catalogue, relation, role), []).append(role)
+    for found, roles in ways.items():
         judge.requires(
             not found,
-            f"role {role} can {found.replace('{}', name)}",
-            expected=f"{role} cannot read or write {name} (row security on, or no privilege)",
+            f"role {roles[0]} can {found.replace('{}', name)}" + _the_same(roles[1:]),
+            expected=f"neither anon nor authenticated can read or write {name} (row security on, or no privilege)",
             why=WHY,
-            advice=_how_to_close(catalogue, role, relation.sql_name),
+            advice=for_each(_how_to_close(catalogue, role, relation.sql_name) for role in roles),
         )
     _policies_work(judge, catalogue, relation)
     _partitions_are_closed(judge, catalogue, relation)
     _views_show_nothing(judge, catalogue, name)
     _functions_are_closed(judge, catalogue, relation)
+
+
+def _the_same(others: list[str]) -> str:
+    return "".join(f"; role {role} can do the same" for role in others)
 
 
 def _access(catalogue: Catalogue, relation: Protected, role: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
-from operator import itemgetter
 
 from reports.case import Case
 from reports.html.markup import caption, image, join, prose, rows, tag
@@ -75,8 +74,9 @@ def description(case: Case, charts: Mapping[str, bytes], proves: str) -> str:
         proves: what a pass of the check proves, from its page.
     """
     parts: list[str] = []
-    for label, sentences in groupby(of_case(case), key=itemgetter(0)):
-        parts += _paragraphs(label.capitalize(), [text for _, text in sentences])
+    for (label, command), shown in groupby(of_case(case), key=lambda part: (part.label, part.command)):
+        texts = [part.text for part in shown]
+        parts += _commands(label, texts) if command else _paragraphs(label.capitalize(), texts)
     for table in case.tables:
         scrolled = tag("div", rows(table), style="overflow-x: auto")
         parts.append(join(tag("p", tag("strong", f"{caption(table)}:")), scrolled))
@@ -85,6 +85,10 @@ def description(case: Case, charts: Mapping[str, bytes], proves: str) -> str:
         scrolled = tag("div", image(title, svg, style="min-width: 34rem"), style="overflow-x: auto")
         parts.append(join(tag("p", tag("strong", f"{title}:")), scrolled))
     return "".join([*parts, *_paragraphs("What a pass of this check proves", [proves])])
+
+
+def _commands(label: str, texts: Iterable[str]) -> list[str]:
+    return [f"<p><strong>{label.capitalize()}:</strong></p>{tag('pre', tag('code', text))}" for text in texts]
 
 
 def _paragraphs(label: str, sentences: Iterable[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fixtures.outcome import Status
@@ -36,22 +36,36 @@ def weight(criterion: str) -> Markup:
     return tag("span", criterion, class_="weight")
 
 
-def labelled(entries: Iterable[tuple[str, str]]) -> Markup:
-    """Sentences, each with its label; advice is highlighted."""
-    terms = [
-        (tag("dt", label), tag("dd", prose(text), class_="advice" if label == labels.WHAT_TO_DO else False))
-        for label, text in entries
-        if text
-    ]
+ADVICE = frozenset({labels.WHAT_TO_DO, labels.THEN, labels.OR})
+
+
+def labelled(parts: Iterable[labels.Part]) -> Markup:
+    """Labelled parts: sentences, of which advice is highlighted, and commands as a block to copy."""
+    terms = [(tag("dt", part.label), _described(part)) for part in parts if part.text]
     return tag("dl", terms, class_="labelled") if terms else Markup()
 
 
-def fault(check: CheckResult, found: Fault) -> Markup:
-    """One violation, with the cases in which it was found."""
-    names = where(check, found)
-    found_in = tag("p", names, class_="where") if names else Markup()
-    explained = labelled(labels.of_fault(found))
-    return tag("div", found_in, tag("p", prose(found.found)), explained, class_="fault failed")
+def _described(part: labels.Part) -> Markup:
+    if part.command:
+        return tag("dd", tag("pre", tag("code", part.text)), class_="command")
+    return tag("dd", prose(part.text), class_="advice" if part.label in ADVICE else False)
+
+
+def faults(check: CheckResult, alike: Sequence[Fault]) -> Markup:
+    """Violations with one explanation, each with the cases in which it was found."""
+    sentences = [
+        (
+            tag("p", names, class_="where") if (names := where(check, found)) else Markup(),
+            tag("p", prose(found.found)),
+        )
+        for found in alike
+    ]
+    return tag("div", sentences, labelled(labels.of_fault(alike[0])), class_="fault failed")
+
+
+def waiting(text: str) -> Markup:
+    """Which cases were not judged because of a finding; nothing if there are none."""
+    return labelled([labels.Part(labels.WAITING, text)])
 
 
 def evidence(cases: Iterable[Case], references: References, *, opened: bool) -> Iterator[Markup]:

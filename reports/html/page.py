@@ -14,11 +14,12 @@ from reports.case import WORST_FIRST
 from reports.html.cases import (
     References,
     evidence,
-    fault,
+    faults,
     known_issues,
     labelled,
     mark,
     page_link,
+    waiting,
     weight,
     whole_check,
 )
@@ -59,14 +60,15 @@ def document(result: RunResult, facts: Mapping[str, str], references: References
         tag("title", title),
         tag("style", Markup(files("reports.html").joinpath("style.css").read_text(encoding="utf-8"))),
     )
+    waits = findings.waiting(result)
     body = tag(
         "main",
         _verdict(result),
         _failed(result, references),
-        _causes("errors", "What could not be looked at", labels.WHAT_TO_DO, findings.errors(result)),
-        _causes("unproven", "What is unproven", labels.WOULD_PROVE, findings.unproven(result)),
+        _causes("errors", "What could not be looked at", labels.WHAT_TO_DO, findings.errors(result), waits),
+        _causes("unproven", "What is unproven", labels.WOULD_PROVE, findings.unproven(result), waits),
         _rights(missing_rights.as_sql(result)),
-        _causes("not-applicable", "What does not apply", "", findings.not_applicable(result)),
+        _causes("not-applicable", "What does not apply", "", findings.not_applicable(result), {}),
         _all(result, references),
         _run(facts),
     )
@@ -122,22 +124,20 @@ def _section(name: str, title: str, *content: Markup) -> Markup:
 
 
 def _failed(result: RunResult, references: References) -> Markup:
-    failed = sorted(result.with_status(Status.FAILED), key=lambda check: check.criterion != "must")
-    return (
-        _section("failed", "What failed", *(_failure(check, references) for check in failed))
-        if failed
-        else Markup()
-    )
+    failed, waits = findings.failed(result), findings.waiting(result)
+    cards = (_failure(check, references, waits.get(findings.name(check), "")) for check in failed)
+    return _section("failed", "What failed", *cards) if failed else Markup()
 
 
-def _failure(check: CheckResult, references: References) -> Markup:
+def _failure(check: CheckResult, references: References, waits: str) -> Markup:
     cases = [case for case in check.cases if case.status is Status.FAILED]
     head = tag("div", tag("h3", f"{check.label} · {check.title}"), weight(check.criterion), class_="head")
     return tag(
         "article",
         head,
         known_issues(cases),
-        (fault(check, found) for found in findings.faults(check)),
+        (faults(check, alike) for alike in findings.alike(findings.faults(check))),
+        waiting(waits),
         evidence(cases, references, opened=True),
         page_link(check, references),
         class_="card",
@@ -145,13 +145,16 @@ def _failure(check: CheckResult, references: References) -> Markup:
     )
 
 
-def _causes(name: str, title: str, help_label: str, causes: Iterable[findings.Cause]) -> Markup:
+def _causes(
+    name: str, title: str, help_label: str, causes: Iterable[findings.Cause], waits: Mapping[str, str]
+) -> Markup:
     entries = [
         tag(
             "li",
             tag("p", ", ".join(checks), class_="faint"),
             (tag("p", prose(cause.reason)) for cause in group),
-            labelled([(help_label, str(help_))]),
+            labelled(labels.of_advice(help_, help_label)),
+            (waiting(waits[check]) for check in checks if check in waits),
         )
         for (checks, help_), group in groupby(causes, lambda cause: (cause.checks, cause.help))
     ]

@@ -67,7 +67,7 @@ FAULTS = {
             DLQ: (
                 Status.FAILED,
                 "role anon can read public.webhook_dlq: it has the privilege, and row security is off, and it can "
-                "insert, update and delete as well; role authenticated can read public.webhook_dlq",
+                "insert, update and delete as well; role authenticated can do the same",
             )
         },
     ),

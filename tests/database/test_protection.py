@@ -47,7 +47,7 @@ FAULTS = {
         "whatsapp_messages",
         f"ALTER TABLE {TEXTS} DISABLE ROW LEVEL SECURITY",
         "role anon can read public.whatsapp_messages: it has the privilege, and row security is off, and it can "
-        "insert, update and delete as well; role authenticated can read public.whatsapp_messages",
+        "insert, update and delete as well; role authenticated can do the same",
     ),
     "a lost table": (
         "processed_webhook_messages",

@@ -33,7 +33,8 @@ FORGERIES = test_immediate.test_forgery_is_refused
 CONTROLS = test_immediate.test_signed_request_is_accepted
 HANDSHAKES = test_immediate.test_handshake_is_answered
 PROCESSOR = test_immediate.test_dlq_processor_is_closed
-CHECK_04 = (FORGERIES, CONTROLS, HANDSHAKES, PROCESSOR)
+ANSWERS = test_immediate.test_endpoint_answers
+CHECK_04 = (ANSWERS, FORGERIES, CONTROLS, HANDSHAKES, PROCESSOR)
 
 
 def access_to(base_url: str, **changes: Any) -> Access:

@@ -13,6 +13,7 @@ import pytest
 from checks import test_deploy
 from fixtures.outcome import Status
 from fixtures.settings.model import Health
+from tests.following import mend
 from tests.outcomes import Outcome
 from tests.webhooks.outcomes import access_to, not_passed, outcomes, read, settings_for
 from tests.webhooks.server import Arrival, Response, Server, answer, health_of, honest
@@ -47,6 +48,20 @@ def saying(function: str, **changes: Any) -> Behaviour:
         return answer(200, {key: value for key, value in body.items() if value is not None})
 
     return handle
+
+
+def test_step_without_function_heals_by_its_command(server: Server) -> None:
+    """In a run without check 4 the step names the cause, and deploying the function is what to do."""
+    missing = answer(404, {"code": "NOT_FOUND", "message": "x"}, sb_error_code="NOT_FOUND")
+    deployed: set[str] = set()
+
+    def absent(arrival: Arrival) -> Response | None:
+        return missing if arrival.function == CORE and CORE not in deployed else None
+
+    ran = mend(
+        None, lambda: judge(server, absent)[STEP_OF[CORE]], shell=lambda command: deployed.add(command.split()[3])
+    )
+    assert ran == [f"supabase functions deploy {CORE} --no-verify-jwt"]
 
 
 def stale(function: str) -> Behaviour:
