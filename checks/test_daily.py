@@ -95,7 +95,7 @@ def test_partitions_are_created(partitioning: Partitioning, settings: Settings, 
     own = partitioning.of(table.name)
     judge.shows(f"Partitions of {table.name}", partitions.by_partition(own))
     partitions.is_the_one_in_use(judge, table, partitioning, settings)
-    if partitions.is_ranged_by_time(judge, table):
+    if partitions.is_ranged_by_time(judge, table, settings):
         partitions.months_have_partitions(judge, table, partitioning, settings)
         partitions.nothing_is_astray(judge, table, partitioning, settings)
         partitions.nothing_is_past_retention(judge, table, partitioning, settings)

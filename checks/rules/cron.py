@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from difflib import get_close_matches
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from checks.judge import Judge
 from checks.rules import function_rights
 from checks.rules.dates import not_in_the_future
-from checks.rules.job_targets import OPERATOR, Target, as_its_user, label, told
+from checks.rules.job_targets import OPERATOR, as_its_user, told
+from checks.rules.missing_job import call_of, is_missing, why
 from fixtures import schedule
-from fixtures.advice import Advice, Help, for_each, look, sql
+from fixtures.advice import Advice, for_each, look, sql
 from fixtures.database.catalogue import Catalogue
-from fixtures.database.contract import DLQ_FUNCTION, PARTITION_FUNCTION
 from fixtures.database.cron import CronJob, CronSchedule, Run
 from fixtures.database.identifiers import literal, quoted
 from fixtures.database.rights import Function
 from fixtures.settings.model import Job, Settings
-from fixtures.wording import ago, clock, counted, listed
+from fixtures.wording import ago, clock, counted
 
-WHY = {
-    DLQ_FUNCTION: "failed messages stay in the queue until somebody runs it by hand",
-    PARTITION_FUNCTION: "next month's messages have no partition to go to",
-}
-"""Function → what happens while no job calls it."""
 LONG_INTERVAL = timedelta(days=1)
 """Jobs with a longer interval are judged only by the due times since the deployment."""
 
@@ -53,8 +47,8 @@ class Scheduled:
     @property
     def by_hand(self) -> str:
         """What to do to see how the job's work goes."""
-        there = {(one.schema, one.name) for one in self.catalogue.functions}
-        if (self.settings.names.schema, self.expected.function) in there:
+        there = {(one.schema, one.name, one.arguments) for one in self.catalogue.functions}
+        if (self.settings.names.schema, self.expected.function, "") in there:
             return f"run {self.call} by hand"
         return f"run the command of job {self.found.name} by hand"
 
@@ -81,17 +75,6 @@ class Scheduled:
         return schedule.next_due(self.expected.schedule, since, self.zone)
 
 
-def why(job: Job, settings: Settings) -> str:
-    """Why it matters that a job runs."""
-    function = DLQ_FUNCTION if job.edge_function == settings.names.dlq_processor else job.function
-    return WHY.get(function or "", f"no job calls {job.target} until it runs again")
-
-
-def call_of(job: Job, settings: Settings) -> str:
-    """Return the SQL statement that calls a job's SQL function, quoted and with its schema."""
-    return f"SELECT {quoted(settings.names.schema, job.function or '')}()"
-
-
 def is_scheduled_once(
     judge: Judge, cron: CronSchedule, expected: Job, catalogue: Catalogue, settings: Settings
 ) -> CronJob | None:
@@ -101,7 +84,7 @@ def is_scheduled_once(
         judge.cannot_tell(f"no job {expected.name} is visible, but {cron.hidden}", cron.grant)
         return None
     if not found:
-        _is_missing(judge, cron, expected, catalogue, settings)
+        is_missing(judge, cron, expected, catalogue, settings)
     else:
         judge.holds()
     judge.requires(
@@ -118,55 +101,6 @@ def is_scheduled_once(
     if found and cron.hidden:
         judge.cannot_tell(f"{cron.hidden}, so a second job that does the same cannot be excluded", cron.grant)
     return found[0] if found else None
-
-
-def _is_missing(judge: Judge, cron: CronSchedule, expected: Job, catalogue: Catalogue, settings: Settings) -> None:
-    """Report that no job has the name, with the nearest name, and the job that does the same under another one."""
-    names = [job.name for job in cron.jobs if job.name]
-    near = get_close_matches(expected.name, names, n=1)
-    text = f"no job {expected.name} is scheduled" + (f"; the nearest is {told(near[0])}" if near else "")
-    others = list(Target(expected, cron, settings).others())
-    if others:
-        text += "; " + ", ".join(
-            f"{label(job)} {way.does} on schedule {told(job.schedule)}" for job, way in others
-        )
-        advice: Help = (
-            f"write that job's name into [[jobs]] of deployment.toml, or unschedule it before {expected.name} is "
-            "scheduled: two jobs would do the same work"
-        )
-    else:
-        advice = _scheduling(expected, catalogue, settings)
-    judge.fails(
-        text,
-        expected=f"cron.job has {expected.name} with schedule {expected.schedule}",
-        why=why(expected, settings),
-        advice=advice,
-    )
-
-
-def _scheduling(expected: Job, catalogue: Catalogue, settings: Settings) -> Help:
-    """How to schedule a job that is missing."""
-    if expected.edge_function:
-        return (
-            f"schedule job {expected.name} with cron.schedule, so that it calls {settings.names.functions_path}/"
-            f"{expected.edge_function} by net.http_post, with a key from Vault"
-        )
-    call = literal(call_of(expected, settings))
-    command = f"SELECT cron.schedule({literal(expected.name)}, {literal(expected.schedule)}, {call})"
-    return call_advice(expected, catalogue, settings, sql(command))
-
-
-def call_advice(expected: Job, catalogue: Catalogue, settings: Settings, command: Advice) -> Help:
-    """The command that has a job call its SQL function; without such a function, what to do first."""
-    schemas = sorted({one.schema for one in catalogue.functions if one.name == expected.function})
-    schema = settings.names.schema
-    if schema in schemas:
-        return command
-    elsewhere = f"; there is one in {listed(schemas)}" if schemas else ""
-    return (
-        f"create function {schema}.{expected.target} first, with the migration that defines it{elsewhere}; this "
-        "check advises the command for the job once it exists"
-    )
 
 
 def is_active_and_right(judge: Judge, job: Scheduled) -> None:

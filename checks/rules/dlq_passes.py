@@ -8,7 +8,7 @@ from checks.judge import Judge
 from checks.rules.dates import not_in_the_future
 from fixtures import schedule
 from fixtures.database.contract import LOG
-from fixtures.database.dlq_passes import COMPLETED, FAILED, TRIGGERED, DlqPasses, HttpAnswer, Pass
+from fixtures.database.dlq_passes import COMPLETED, FAILED, NO_PG_NET, TRIGGERED, DlqPasses, HttpAnswer, Pass
 from fixtures.settings.model import Settings
 from fixtures.settings.naming import column_name, dlq_job, table_name
 from fixtures.wording import ago, clock, counted
@@ -42,7 +42,7 @@ def nothing_is_dated_in_the_future(
     return tuple(row for row in passes.latest if row.processed_at is not None and row.processed_at <= latest)
 
 
-def latest_pass_succeeded(judge: Judge, ended: Pass, now: datetime, settings: Settings) -> None:
+def latest_pass_succeeded(judge: Judge, ended: Pass, passes: DlqPasses, now: datetime, settings: Settings) -> None:
     """Require that the latest ended pass completed without an error, and that not all its entries failed."""
     at = f"the pass at {clock(ended.processed_at)}"
     judge.requires(
@@ -50,30 +50,31 @@ def latest_pass_succeeded(judge: Judge, ended: Pass, now: datetime, settings: Se
         f"{at} has status {ended.status}: {ended.error or 'without a message'}",
         expected="completed",
         why=WHY,
-        advice=_look(settings),
+        advice=_look(settings, passes),
     )
     judge.requires(
         ended.status != COMPLETED or not ended.error,
         f"{at} is called completed but carries the error: {ended.error}",
         expected="completed without an error message",
         why=WHY,
-        advice=_look(settings),
+        advice=_look(settings, passes),
     )
-    _entries_were_served(judge, ended, at, settings)
+    _entries_were_served(judge, ended, at, settings, passes)
     judge.finds(
         f"latest completed pass {ago(now, ended.processed_at or now)}: "
         f"{_count(ended.entries_processed)} processed, {_count(ended.entries_failed)} failed"
     )
 
 
-def _entries_were_served(judge: Judge, ended: Pass, at: str, settings: Settings) -> None:
+def _entries_were_served(judge: Judge, ended: Pass, at: str, settings: Settings, passes: DlqPasses) -> None:
     counts = (ended.entries_processed, ended.entries_failed)
     judge.requires(
         not any(count is not None and count < 0 for count in counts),
         lambda: f"{at} counts {_count(counts[0])} processed and {_count(counts[1])} failed entries",
         expected="no count below zero",
         why="the counts of the processor cannot be trusted",
-        advice=f"look at how the dlq-processor counts the entries that it writes to {table_name(settings, LOG)}",
+        advice=f"look at how {settings.names.dlq_processor} counts the entries that it writes to "
+        f"{table_name(settings, LOG)}",
     )
     failed = "the only entry" if ended.entries_failed == 1 else f"all {ended.entries_failed} entries"
     if ended.entries_processed is None:
@@ -83,7 +84,7 @@ def _entries_were_served(judge: Judge, ended: Pass, at: str, settings: Settings)
         f"{failed} of {at} failed",
         expected="entries that are processed",
         why=WHY,
-        advice=_look(settings),
+        advice=_look(settings, passes),
     )
 
 
@@ -106,7 +107,7 @@ def completed_in_time(
     since = max(deployed, now - silent) if deployed is not None else now - silent
     ended = next((row for row in rows if row.status in (COMPLETED, FAILED)), None)
     if ended is not None:
-        latest_pass_succeeded(judge, ended, now, settings)
+        latest_pass_succeeded(judge, ended, passes, now, settings)
         if (ended.processed_at or now) >= since:
             _later_calls_were_answered_well(judge, ended, rows, passes, now=now, settings=settings)
             return
@@ -118,10 +119,9 @@ def completed_in_time(
         judge.finds(f"no completed row, but an entry was retried {ago(now, passes.progressed_at)}")
         return
     if deployed is not None and now - deployed < silent:
-        due = schedule.next_due(dlq_job(settings).schedule, deployed)
-        judge.cannot_tell(
-            f"no pass since the deployment at {clock(deployed)}; first run due at {clock(due)}", "--wait 6m"
-        )
+        job = dlq_job(settings)
+        due = f"; first run due at {clock(schedule.next_due(job.schedule, deployed))}" if job else ""
+        judge.cannot_tell(f"no pass since the deployment at {clock(deployed)}{due}", "--wait 6m")
         return
     if triggered and ended is None:
         unseen = (
@@ -157,7 +157,7 @@ def _silence(judge: Judge, ended: Pass | None, passes: DlqPasses, now: datetime,
         f"no pass of the DLQ processor completed within {minutes}: {last}",
         expected=f"a completed pass every five minutes; silent for more than {minutes} is critical",
         why=WHY,
-        advice=_look(settings),
+        advice=_look(settings, passes),
     )
 
 
@@ -182,7 +182,7 @@ def _later_calls_were_answered_well(
     ]
     calls = _answered(over, passes)
     if calls and not any(answer.good for answer in calls[0]):
-        _was_answered_badly(judge, over, calls, now, settings)
+        _was_answered_badly(judge, over, calls, passes, now=now, settings=settings)
 
 
 def _answers_decide(
@@ -200,31 +200,37 @@ def _answers_decide(
             f"the schedule fired {counted(len(triggered), 'time')} and no completed pass is recorded, while the "
             f"answers that followed contradict each other ({_kinds(doubtful)}), and pg_net keeps no address: some "
             "of them are answers to other calls",
-            f"a completed row in {table_name(settings, LOG)}; the dlq-processor's logs (Supabase dashboard, "
-            "Edge Functions)",
+            f"a completed row in {table_name(settings, LOG)}; the logs of {settings.names.dlq_processor} "
+            "(Supabase dashboard, Edge Functions)",
         )
     elif newest.good:
         judge.holds()
         judge.finds(f"no completed row, but the processor answered {newest.in_words} {ago(now, newest.created)}")
     else:
-        _was_answered_badly(judge, triggered, calls, now, settings)
+        _was_answered_badly(judge, triggered, calls, passes, now=now, settings=settings)
     return True
 
 
 def _was_answered_badly(
-    judge: Judge, triggered: list[Pass], calls: list[list[HttpAnswer]], now: datetime, settings: Settings
+    judge: Judge,
+    triggered: list[Pass],
+    calls: list[list[HttpAnswer]],
+    passes: DlqPasses,
+    *,
+    now: datetime,
+    settings: Settings,
 ) -> None:
     """Report that the latest call got only errors, and when a call last succeeded."""
     job = dlq_job(settings)
-    called = f"{job.function}()" if job.function else f"job {job.name}"
+    called = "the schedule" if job is None else f"{job.function}()" if job.function else f"job {job.name}"
     good = next((answer for answers in calls for answer in answers if answer.good), None)
     before = f"; the last good answer came {ago(now, good.created)}" if good else ""
     judge.fails(
         f"the schedule fired {counted(len(triggered), 'time')}, but the processor answered "
         f"{_kinds(calls[:1])}, at last {ago(now, calls[0][0].created)}{before}",
-        expected="HTTP 200 from the dlq-processor, and a completed row",
+        expected=f"HTTP 200 from {settings.names.dlq_processor}, and a completed row",
         why=WHY,
-        advice=f"check the service role key and the URL that {called} uses" + _look(settings),
+        advice=f"check the service role key and the URL that {called} uses" + _look(settings, passes),
     )
 
 
@@ -246,8 +252,11 @@ def _answers(answer: HttpAnswer, row: Pass) -> bool:
     return row.processed_at is not None and timedelta(0) <= answer.created - row.processed_at <= ANSWER_WITHIN
 
 
-def _look(settings: Settings) -> str:
+def _look(settings: Settings, passes: DlqPasses) -> str:
+    """Where to look for the reason, and how to stop the schedule."""
+    job = dlq_job(settings)
+    answers = "" if passes.answers_unreadable == NO_PG_NET else " and at net._http_response"
+    stop = f"; until it works, job {job.name} can be made inactive" if job else ""
     return (
-        "look at the dlq-processor's logs (Supabase dashboard, Edge Functions) and at net._http_response; until "
-        f"it works, job {dlq_job(settings).name} can be made inactive"
+        f"look at the logs of {settings.names.dlq_processor} (Supabase dashboard, Edge Functions){answers}{stop}"
     )

@@ -10,7 +10,7 @@ from checks.rules.dead_letters import entries_of, known_statuses, passes_of, wor
 from fixtures import advice
 from fixtures.advice import Advice, look, sql, together
 from fixtures.database.by_service import MOST_SERVICES
-from fixtures.database.contract import DLQ, LOG, TABLES
+from fixtures.database.contract import DLQ, DLQ_FUNCTION, LOG, TABLES
 from fixtures.database.dlq_queue import DlqQueue, Trouble
 from fixtures.database.identifiers import quoted
 from fixtures.settings.model import Settings
@@ -34,11 +34,11 @@ MEANING = {
 """Kind of trouble → what is wrong with the entries, and what was expected, with placeholders for the columns."""
 
 ADVICE: dict[str, Advice] = {
-    "overdue": advice.of("look at the dlq-processor's logs; a pass by hand is {run}"),
+    "overdue": advice.of("look at the logs of {processor}; a pass by hand is {run}"),
     "never due": sql("UPDATE {dlq} SET {next_retry_at} = now() WHERE {is_pending} AND {next_retry_at} IS NULL"),
     "never tried": look(SEE + "{last_retry_at} IS NULL AND {created_at} < now() - interval '1 day'") + "find why",
     "parked": look(SEE + "{is_pending} ORDER BY {next_retry_at} DESC") + "find what computes the back-off",
-    "stuck": "look for a crash in the dlq-processor's logs, then let the entries be retried"
+    "stuck": "look for a crash in the logs of {processor}, then let the entries be retried"
     + sql(
         "UPDATE {dlq} SET {set_pending}, {next_retry_at} = now() WHERE {is_processing} "
         "AND {updated_at} < now() - interval '15 minutes'"
@@ -63,8 +63,7 @@ RETRIED = look(
     "GROUP BY {error} ORDER BY entries DESC"
 )
 FAILED = look(
-    "SELECT {processed_at}, {error_message} FROM {log} WHERE {is_failed} "
-    "ORDER BY {processed_at} DESC LIMIT 5"
+    "SELECT {processed_at}, {error_message} FROM {log} WHERE {is_failed} ORDER BY {processed_at} DESC LIMIT 5"
 )
 NO_ROWS = (
     "an entry that is retried, or a good answer to the schedule in net._http_response: passes of this processor "
@@ -75,12 +74,23 @@ CONTRACT = {column: column for column in TABLES[DLQ]}
 
 def advice_on(kind: str, settings: Settings, source: str = "") -> Advice:
     """Return what to do about a kind of trouble in a table of dead letters, in commands under its own names."""
-    return ADVICE[kind].filled({"run": _run(settings), **words(entries_of(source, settings), settings)})
+    return ADVICE[kind].filled(
+        {
+            "run": _run(settings),
+            "processor": settings.names.dlq_processor,
+            **words(entries_of(source, settings), settings),
+        }
+    )
 
 
 def _run(settings: Settings) -> str:
+    """What a person runs for a pass: the contract's function, or what the job that starts passes does."""
     job = dlq_job(settings)
-    return f"SELECT {quoted(settings.names.schema, job.function)}()" if job.function else f"run job {job.name}"
+    if job is None:
+        return "what starts passes outside of the database"
+    if job.function == DLQ_FUNCTION:
+        return f"SELECT {quoted(settings.names.schema, job.function)}()"
+    return f"the command of job {job.name}"
 
 
 def no_entry_is_in_trouble(judge: Judge, queue: DlqQueue, settings: Settings) -> None:
@@ -163,7 +173,7 @@ def due_entries_advance(judge: Judge, queue: DlqQueue, settings: Settings) -> No
         expected="passes that process due entries",
         why="the processor runs but does not see its entries",
         advice="compare the processor's query, key and project with this database; a pass by hand is "
-        + _run(settings),
+        + f"a pass by hand is {_run(settings)}",
     )
     judge.requires(
         queue.reprocessed > 0 or queue.retried < goal,
@@ -194,7 +204,7 @@ def processor_runs(judge: Judge, queue: DlqQueue, settings: Settings) -> None:
         f"all {counted(ended, 'pass', 'passes')} since {clock(queue.since)} failed",
         expected="passes that complete",
         why=WHY,
-        advice=f"look at the dlq-processor's logs and at the error messages in {log}",
+        advice=f"look at the logs of {settings.names.dlq_processor} and at the error messages in {log}",
     )
     _completed_lately(judge, queue, settings)
 
@@ -236,8 +246,15 @@ def _completed_lately(judge: Judge, queue: DlqQueue, settings: Settings) -> None
         + (f", though the schedule fired at {clock(fired)}" if fired is not None and fired > last else ""),
         expected=f"a completed pass within {duration(silent)}",
         why="entries that come due now are not retried",
-        advice=f"check 2 shows whether the schedule fires; a pass by hand is {_run(settings)}",
+        advice=f"{_who_starts(settings)}; a pass by hand is {_run(settings)}",
     )
+
+
+def _who_starts(settings: Settings) -> str:
+    """Where to look for what starts passes."""
+    if dlq_job(settings) is None:
+        return f"look at what calls {settings.names.dlq_processor}: by the settings no job of the database does"
+    return "check 2 shows whether the schedule fires"
 
 
 def _ran_without_a_row(judge: Judge, queue: DlqQueue, silent: timedelta) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from checks.judge import Judge
-from checks.rules.cron import Scheduled, call_advice, function_is_sound
+from checks.rules.cron import Scheduled, function_is_sound
 from checks.rules.job_targets import Target, Way, as_its_user, in_words, label
+from checks.rules.missing_job import call_advice
 from fixtures.advice import Help, for_each
 from fixtures.database.cron import CronJob
 from fixtures.database.identifiers import literal

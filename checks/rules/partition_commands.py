@@ -33,6 +33,8 @@ class Commands:
     schema: str
     zone: tzinfo
     """The time zone whose months they are."""
+    at: str = "created_at"
+    """The column that the table is partitioned by."""
 
     @property
     def parent(self) -> str:
@@ -248,8 +250,8 @@ class Commands:
 
     def _move(self, schema: str, name: str, begin: datetime, end: datetime) -> str:
         return (
-            f"WITH moved AS (DELETE FROM {quoted(schema, name)} WHERE created_at >= '{begin.isoformat(' ')}' "
-            f"AND created_at < '{end.isoformat(' ')}' RETURNING {self.columns}) INSERT INTO {self.into} "
+            f"WITH moved AS (DELETE FROM {quoted(schema, name)} "
+            f"WHERE {quoted(self.at)} >= '{begin.isoformat(' ')}' AND {quoted(self.at)} < '{end.isoformat(' ')}' RETURNING {self.columns}) INSERT INTO {self.into} "
             f"SELECT {self.columns} FROM moved"
         )
 

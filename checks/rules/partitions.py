@@ -8,21 +8,37 @@ from zoneinfo import ZoneInfo
 from checks.judge import Cell, Judge
 from checks.rules.partition_commands import MONTH_IN_NAME, Commands, months
 from fixtures.advice import for_each
-from fixtures.database.partitions import EVENTS, MOST_ROWS, SUCCESSOR, EventsTable, Partition, Partitioning
+from fixtures.database.contract import PARTITION_FUNCTION
+from fixtures.database.partitions import (
+    EVENTS,
+    MOST_ROWS,
+    SUCCESSOR,
+    EventsTable,
+    Partition,
+    Partitioning,
+    key_of,
+)
 from fixtures.outcome import NotApplicable
 from fixtures.settings.model import Settings
-from fixtures.settings.naming import table_name
+from fixtures.settings.naming import column_name, table_name
 from fixtures.wording import ago, clock, counted, listed
 
-KEY = "RANGE (created_at)"
 LATER = "once the commands above have run, the next run has those for this month"
 WHY = "from the first of a month without its partition, no event can be written"
 
 
 def commands_for(found: Partitioning, table: EventsTable | None, settings: Settings) -> Commands:
     """What works on the partitions of a table; of the table with the events where none is partitioned."""
-    names = settings.names
-    return Commands(found, table or EventsTable(EVENTS, ""), names.schema, ZoneInfo(names.partition_time_zone))
+    names, events = settings.names, table or EventsTable(table_name(settings, EVENTS), "")
+    at = column_name(settings, EVENTS, "created_at")
+    return Commands(found, events, names.schema, ZoneInfo(names.partition_time_zone), at)
+
+
+def _taken_name(settings: Settings) -> str:
+    """What a table does that has the name of a month's partition and is none."""
+    if any(job.function == PARTITION_FUNCTION for job in settings.jobs):
+        return f"{PARTITION_FUNCTION}() does nothing where the name is taken"
+    return "a job that creates partitions may take it for the month's"
 
 
 def enabled_table(judge: Judge, found: Partitioning, settings: Settings) -> EventsTable | None:
@@ -31,15 +47,16 @@ def enabled_table(judge: Judge, found: Partitioning, settings: Settings) -> Even
     Raises:
         NotApplicable: partitioning is not enabled.
     """
-    partitioned = [table for name in (EVENTS, SUCCESSOR) if (table := found.table(name)) and table.key]
+    events, successor = (table_name(settings, name) for name in (EVENTS, SUCCESSOR))
+    partitioned = [table for name in (events, successor) if (table := found.table(name)) and table.key]
     if not partitioned and not found.lookalikes:
-        raise NotApplicable(f"partitioning is not enabled: {table_name(settings, EVENTS)} is an ordinary table")
+        raise NotApplicable(f"partitioning is not enabled: {events} is an ordinary table")
     table, names = partitioned[0] if partitioned else None, listed(found.lookalikes, separator=", ")
     judge.requires(
         not found.lookalikes,
         f"{names} {'is' if len(found.lookalikes) == 1 else 'are'} named like a partition but attached to nothing",
         expected="partitions that are attached",
-        why="rows never go there, and create_wa_events_partition() does nothing where the name is taken",
+        why=f"rows never go there, and {_taken_name(settings)}",
         advice=commands_for(found, table, settings).use_lookalikes(),
     )
     return table
@@ -47,10 +64,11 @@ def enabled_table(judge: Judge, found: Partitioning, settings: Settings) -> Even
 
 def is_the_one_in_use(judge: Judge, table: EventsTable, found: Partitioning, settings: Settings) -> None:
     """Require that the partitioned table receives the rows, where it is only the successor of another one."""
-    if table.name != SUCCESSOR:
+    events, successor = (table_name(settings, name) for name in (EVENTS, SUCCESSOR))
+    if table.name != successor:
         return
     window = timedelta(seconds=settings.windows.daily_seconds)
-    old = found.table(EVENTS)
+    old = found.table(events)
     for one in (table, old):
         if one is not None and one.rows_unread:
             judge.cannot_tell(f"where events are written cannot be seen: {one.rows_unread}", one.rows_grant)
@@ -58,16 +76,16 @@ def is_the_one_in_use(judge: Judge, table: EventsTable, found: Partitioning, set
     used = [_lately(one, found.read_at, window) for one in (table, old)]
     if not any(used):
         judge.cannot_tell(
-            f"neither {SUCCESSOR} nor {EVENTS} has received a row for a day", "traffic, which shows where rows go"
+            f"neither {successor} nor {events} has received a row for a day", "traffic, which shows where rows go"
         )
         return
     latest = f"latest row {ago(found.read_at, table.latest_row)}" if table.latest_row else "it has no row"
     judge.requires(
         used[0],
-        f"{SUCCESSOR} is partitioned, but nothing writes to it ({latest}) while {EVENTS} grows",
+        f"{successor} is partitioned, but nothing writes to it ({latest}) while {events} grows",
         expected="the partitioned table receives the events",
         why="the table that grows is still the one without partitions",
-        advice=commands_for(found, table, settings).swap(old or EventsTable(EVENTS, ""), settings.names.schema),
+        advice=commands_for(found, table, settings).swap(old or EventsTable(events, ""), settings.names.schema),
     )
 
 
@@ -75,14 +93,16 @@ def _lately(table: EventsTable | None, now: datetime, window: timedelta) -> bool
     return table is not None and table.latest_row is not None and now - table.latest_row <= window
 
 
-def is_ranged_by_time(judge: Judge, table: EventsTable) -> bool:
+def is_ranged_by_time(judge: Judge, table: EventsTable, settings: Settings) -> bool:
     """Require that it is partitioned by ranges of ``created_at`` alone."""
+    key = key_of(column_name(settings, EVENTS, "created_at"))
     return judge.requires(
-        table.key == KEY,
+        table.key == key,
         f"{table.name} is partitioned by {table.key}",
-        expected=KEY,
+        expected=key,
         why="its partitions are not the months that the functions and the retention expect",
-        advice="apply the migration that partitions it (`supabase db push`)",
+        advice="look in the application's repository for a migration that partitions it in another way and was not "
+        "applied here",
     )
 
 
@@ -104,7 +124,7 @@ def months_have_partitions(judge: Judge, table: EventsTable, found: Partitioning
             for one, begins in misnamed
         ),
         expected="names that say the month",
-        why="create_wa_events_partition() does nothing where the name is taken, though the month is not",
+        why=f"{_taken_name(settings)}, though the month is not",
         advice=for_each(commands.rename(one, begins) for one, begins in misnamed),
     )
 

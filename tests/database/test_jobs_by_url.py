@@ -242,7 +242,7 @@ def test_missing_function_comes_before_its_job(any_deployment, judged, changed):
     changed(f"ALTER FUNCTION process_dlq_entries() SET SCHEMA cron; DELETE FROM cron.job WHERE jobname = '{JOB}'")
     outcome = judged(check_02, cron_job=JOB)
     assert outcome.commands == []
-    assert "create function public.process_dlq_entries() first" in str(outcome.advice)
+    assert "defines function public.process_dlq_entries(); apply it first" in str(outcome.advice)
     assert "there is one in cron" in str(outcome.advice)
     changed("ALTER FUNCTION cron.process_dlq_entries() SET SCHEMA public")
     mend(any_deployment, lambda: judged(check_02, cron_job=JOB), left="has never run")

@@ -7,8 +7,8 @@ import pytest
 from checks import test_daily, test_immediate
 from fixtures.outcome import Status
 from fixtures.settings.model import Settings
-from tests.shapes import grow
 from tests.outcomes import assert_outcome, judge, judge_all, read
+from tests.shapes import grow
 
 TABLES = [test_immediate.test_dlq_table_exists_and_is_accessible, test_immediate.test_customer_table_is_protected]
 READERS = [

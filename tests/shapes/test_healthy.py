@@ -7,8 +7,8 @@ import pytest
 from checks import test_daily, test_immediate
 from fixtures.outcome import Status
 from tests.database.conftest import DATABASE_CHECKS
-from tests.shapes import grow, settings_of
 from tests.outcomes import judge, judge_all, read
+from tests.shapes import grow, settings_of
 
 CHECKS = [
     *DATABASE_CHECKS,

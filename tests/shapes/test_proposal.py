@@ -7,10 +7,10 @@ import pytest
 from fixtures.outcome import Status
 from fixtures.settings.load import load_settings
 from fixtures.settings.model import Settings
-from tests.shapes import grow, settings_of
-from tests.shapes.test_healthy import CHECKS
 from tests.outcomes import judge_all, read
 from tests.running import environment, run_suite
+from tests.shapes import grow, settings_of
+from tests.shapes.test_healthy import CHECKS
 
 ASKED = "--propose-settings"
 

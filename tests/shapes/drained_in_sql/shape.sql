@@ -35,16 +35,18 @@ BEGIN
 END $$;
 REVOKE EXECUTE ON FUNCTION public.drain_letters(integer) FROM PUBLIC, anon, authenticated;
 
-DELETE FROM public.dlq_processing_log WHERE status = 'triggered';
+DELETE FROM public.dlq_processing_log WHERE status = 'triggered' OR processed_at > now() - interval '1 minute';
 SELECT cron.unschedule('process-dlq-entries');
 SELECT cron.schedule('drain', '*/2 * * * *', 'SELECT public.drain_letters(100)');
 DELETE FROM cron.job_run_details WHERE command LIKE '%process_dlq_entries%';
+RESET SESSION AUTHORIZATION;
 INSERT INTO cron.job_run_details (jobid, job_pid, database, username, command, status, return_message, start_time,
     end_time)
 SELECT jobid, 4000, database, username, command, 'succeeded', '1 row', at, at + interval '30 ms'
 FROM cron.job, generate_series(date_bin('2 minutes', now(), 'epoch') - interval '1 day',
                                now() - interval '1 second', interval '2 minutes') AS at
 WHERE jobname = 'drain';
+SET SESSION AUTHORIZATION postgres;
 INSERT INTO public.dlq_processing_log (processed_at, status, created_at)
 SELECT start_time, 'completed', start_time FROM cron.job_run_details JOIN cron.job USING (jobid)
 WHERE jobname = 'drain' AND start_time > now() - interval '1 hour';

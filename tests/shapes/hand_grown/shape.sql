@@ -91,7 +91,8 @@ begin
     for ahead in 0 .. months loop
         first := date_trunc('month', now()) + make_interval(months => ahead);
         execute format('create table if not exists whatsapp.%I partition of whatsapp.event_log '
-            'for values from (%L) to (%L)', 'event_log_y' || to_char(first, 'YYYY"m"MM'),
+            'for values from (%L) to (%L) with (autovacuum_vacuum_scale_factor = 0.02, '
+            'autovacuum_analyze_scale_factor = 0.02)', 'event_log_y' || to_char(first, 'YYYY"m"MM'),
             first, first + interval '1 month');
     end loop;
 end $$;
@@ -99,7 +100,8 @@ do $$
 declare
     last timestamptz := date_trunc('month', now() at time zone 'UTC') at time zone 'UTC';
 begin
-    execute format('create table whatsapp.%I partition of whatsapp.event_log for values from (%L) to (%L)',
+    execute format('create table whatsapp.%I partition of whatsapp.event_log for values from (%L) to (%L) with ('
+        'autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)',
         'event_log_y' || to_char((last - interval '1 day') at time zone 'UTC', 'YYYY"m"MM'),
         ((last at time zone 'UTC') - interval '1 month') at time zone 'UTC', last);
 end $$;
@@ -113,7 +115,7 @@ create table whatsapp.chat (
     way     text not null,
     said    text,
     said_at timestamptz not null default now()
-);
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 create index on whatsapp.chat (wamid);
 insert into whatsapp.chat
 select wa_message_id, case direction when 'inbound' then 'in' else 'out' end, body, created_at

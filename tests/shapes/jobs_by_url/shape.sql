@@ -5,7 +5,7 @@ DROP FUNCTION public.create_wa_events_partition();
 DROP FUNCTION public.ensure_wa_events_partition(date);
 
 -- The schedule writes no row before its call, so the log has completed passes only.
-DELETE FROM public.dlq_processing_log WHERE status = 'triggered';
+DELETE FROM public.dlq_processing_log WHERE status = 'triggered' OR processed_at > now() - interval '1 minute';
 
 SELECT cron.unschedule('process-dlq-entries');
 SELECT cron.unschedule('create-wa-events-partitions');
