@@ -196,9 +196,9 @@ def test_functions_logged_no_error(
 
 
 @no_errors_logged
-def test_cron_run_did_not_fail(run_log: str, cron: CronSchedule, judge: Judge) -> None:
+def test_cron_run_did_not_fail(run_log: str, cron: CronSchedule, catalogue: Catalogue, judge: Judge) -> None:
     judge.expects(f"The scheduled jobs ran since the deployment, and none of the {run_log} failed.")
-    cron_rules.no_run_failed(judge, cron)
+    cron_rules.no_run_failed(judge, cron, catalogue)
 
 
 NOT_READ_YET = (

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cronsim import CronSimError
+
 from checks.judge import Judge
 from checks.rules import function_rights
 from checks.rules.dates import not_in_the_future
@@ -17,6 +19,7 @@ from fixtures.database.catalogue import Catalogue
 from fixtures.database.cron import CronJob, CronSchedule, Run
 from fixtures.database.identifiers import literal, quoted
 from fixtures.database.rights import Function
+from fixtures.outcome import NotApplicable
 from fixtures.settings.model import Job, Settings
 from fixtures.wording import ago, clock, counted
 
@@ -60,10 +63,7 @@ class Scheduled:
     @property
     def zone(self) -> tzinfo:
         """pg_cron's time zone by ``cron.timezone``; GMT if the role may not see that."""
-        try:
-            return ZoneInfo(self.catalogue.settings.get("cron.timezone", "UTC"))
-        except (ZoneInfoNotFoundError, ValueError):
-            return UTC
+        return zone_of(self.catalogue)
 
     @property
     def every(self) -> timedelta:
@@ -73,6 +73,14 @@ class Scheduled:
     def next_due(self, since: datetime) -> datetime:
         """Its first due time after a moment."""
         return schedule.next_due(self.expected.schedule, since, self.zone)
+
+
+def zone_of(catalogue: Catalogue) -> tzinfo:
+    """Return pg_cron's time zone by ``cron.timezone``; GMT if the role may not see that."""
+    try:
+        return ZoneInfo(catalogue.settings.get("cron.timezone", "UTC"))
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
 
 
 def is_scheduled_once(
@@ -144,7 +152,8 @@ def function_is_sound(judge: Judge, job: Scheduled, call: str) -> None:
         bool(there),
         f"function {call}() does not exist",
         why="pg_cron stores any command; this one fails whenever it runs",
-        advice=f"create function {call}(), with the migration that defines it; the job stays as it is",
+        advice="look in the application's repository for a migration that was not applied here and defines "
+        f"function {call}(), or for one that dropped or renamed it; the job stays as it is",
     )
     function_rights.report(judge, job.catalogue, there)
     harmful = [
@@ -308,21 +317,39 @@ def scheduler_is_alive(judge: Judge, cron: CronSchedule, catalogue: Catalogue) -
     )
 
 
-def no_run_failed(judge: Judge, cron: CronSchedule) -> None:
-    """Require that no run of the log window failed (check 6)."""
+def _nothing_was_due(cron: CronSchedule, catalogue: Catalogue) -> None:
+    """Raise ``NotApplicable`` if jobs are scheduled, and none was due in the log window."""
+    since, jobs = cron.window_start, [job for job in cron.jobs if job.active]
+    if since is None or not jobs:
+        return
+    try:
+        due = min(schedule.next_due(job.schedule, since, zone_of(catalogue)) for job in jobs)
+    except CronSimError:
+        return
+    if due > catalogue.read_at:
+        raise NotApplicable(f"no job was due since {clock(since)}; the next one is due at {clock(due)}")
+
+
+def no_run_failed(judge: Judge, cron: CronSchedule, catalogue: Catalogue) -> None:
+    """Require that no run of the log window failed (check 6).
+
+    Raises:
+        NotApplicable: no job was due in the window.
+    """
     if cron.runs_unreadable:
         judge.cannot_tell(f"cron's runs cannot be seen: {cron.runs_unreadable}", cron.grant)
         return
     for group in cron.failed_runs:
         at = f", last at {clock(group.last)}" if group.last else ""
         judge.fails(
-            f"{group.count} failed runs of {group.job}{at}: {group.message or 'without a message'}",
+            f"{counted(group.count, 'failed run')} of {group.job}{at}: {group.message or 'without a message'}",
             expected="no failed run since the window began",
             advice="run the job's command by hand to see the error; pg_cron's lines are in the Postgres logs",
         )
     if cron.hidden:
         judge.cannot_tell(f"{cron.hidden}, so failed runs cannot be excluded", cron.grant)
     elif not cron.failed_runs and not cron.runs_in_window:
+        _nothing_was_due(cron, catalogue)
         judge.cannot_tell("no run is recorded in the window", "a run of a scheduled job")
     else:
         judge.holds()

@@ -10,7 +10,7 @@ from fixtures import schedule
 from fixtures.database.contract import LOG
 from fixtures.database.dlq_passes import COMPLETED, FAILED, NO_PG_NET, TRIGGERED, DlqPasses, HttpAnswer, Pass
 from fixtures.settings.model import Settings
-from fixtures.settings.naming import column_name, dlq_job, table_name
+from fixtures.settings.naming import column_name, dlq_job, processor_logs, table_name
 from fixtures.wording import ago, clock, counted
 
 WHY = "customers' failed messages are not retried while the processor does not run"
@@ -73,8 +73,7 @@ def _entries_were_served(judge: Judge, ended: Pass, at: str, settings: Settings,
         lambda: f"{at} counts {_count(counts[0])} processed and {_count(counts[1])} failed entries",
         expected="no count below zero",
         why="the counts of the processor cannot be trusted",
-        advice=f"look at how {settings.names.dlq_processor} counts the entries that it writes to "
-        f"{table_name(settings, LOG)}",
+        advice=f"look at how a pass counts the entries that it writes to {table_name(settings, LOG)}",
     )
     failed = "the only entry" if ended.entries_failed == 1 else f"all {ended.entries_failed} entries"
     if ended.entries_processed is None:
@@ -200,8 +199,7 @@ def _answers_decide(
             f"the schedule fired {counted(len(triggered), 'time')} and no completed pass is recorded, while the "
             f"answers that followed contradict each other ({_kinds(doubtful)}), and pg_net keeps no address: some "
             "of them are answers to other calls",
-            f"a completed row in {table_name(settings, LOG)}; the logs of {settings.names.dlq_processor} "
-            "(Supabase dashboard, Edge Functions)",
+            f"a completed row in {table_name(settings, LOG)}; {processor_logs(settings)}",
         )
     elif newest.good:
         judge.holds()
@@ -257,6 +255,4 @@ def _look(settings: Settings, passes: DlqPasses) -> str:
     job = dlq_job(settings)
     answers = "" if passes.answers_unreadable == NO_PG_NET else " and at net._http_response"
     stop = f"; until it works, job {job.name} can be made inactive" if job else ""
-    return (
-        f"look at the logs of {settings.names.dlq_processor} (Supabase dashboard, Edge Functions){answers}{stop}"
-    )
+    return f"look at {processor_logs(settings)}{answers}{stop}"

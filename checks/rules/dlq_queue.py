@@ -14,7 +14,7 @@ from fixtures.database.contract import DLQ, DLQ_FUNCTION, LOG, TABLES
 from fixtures.database.dlq_queue import DlqQueue, Trouble
 from fixtures.database.identifiers import quoted
 from fixtures.settings.model import Settings
-from fixtures.settings.naming import column_name, dead_letters, dlq_job, table_name
+from fixtures.settings.naming import column_name, dead_letters, dlq_job, processor_logs, table_name
 from fixtures.wording import ago, clock, counted, duration, listed
 
 WHY = "each entry is a customer's message without an answer"
@@ -34,11 +34,11 @@ MEANING = {
 """Kind of trouble → what is wrong with the entries, and what was expected, with placeholders for the columns."""
 
 ADVICE: dict[str, Advice] = {
-    "overdue": advice.of("look at the logs of {processor}; a pass by hand is {run}"),
+    "overdue": advice.of("look at {logs}; {run}"),
     "never due": sql("UPDATE {dlq} SET {next_retry_at} = now() WHERE {is_pending} AND {next_retry_at} IS NULL"),
     "never tried": look(SEE + "{last_retry_at} IS NULL AND {created_at} < now() - interval '1 day'") + "find why",
     "parked": look(SEE + "{is_pending} ORDER BY {next_retry_at} DESC") + "find what computes the back-off",
-    "stuck": "look for a crash in the logs of {processor}, then let the entries be retried"
+    "stuck": "look for a crash in {logs}, then let the entries be retried"
     + sql(
         "UPDATE {dlq} SET {set_pending}, {next_retry_at} = now() WHERE {is_processing} "
         "AND {updated_at} < now() - interval '15 minutes'"
@@ -77,20 +77,20 @@ def advice_on(kind: str, settings: Settings, source: str = "") -> Advice:
     return ADVICE[kind].filled(
         {
             "run": _run(settings),
-            "processor": settings.names.dlq_processor,
+            "logs": processor_logs(settings),
             **words(entries_of(source, settings), settings),
         }
     )
 
 
 def _run(settings: Settings) -> str:
-    """What a person runs for a pass: the contract's function, or what the job that starts passes does."""
+    """How a pass is started: by the contract's function, the job's command, or from outside of the database."""
     job = dlq_job(settings)
     if job is None:
-        return "what starts passes outside of the database"
+        return f"a pass is started by what calls {settings.names.dlq_processor}, outside of the database"
     if job.function == DLQ_FUNCTION:
-        return f"SELECT {quoted(settings.names.schema, job.function)}()"
-    return f"the command of job {job.name}"
+        return f"a pass by hand is SELECT {quoted(settings.names.schema, job.function)}()"
+    return f"a pass by hand is the command of job {job.name}"
 
 
 def no_entry_is_in_trouble(judge: Judge, queue: DlqQueue, settings: Settings) -> None:
@@ -172,8 +172,7 @@ def due_entries_advance(judge: Judge, queue: DlqQueue, settings: Settings) -> No
         f"{counted(overdue, 'entry was', 'entries were')} due",
         expected="passes that process due entries",
         why="the processor runs but does not see its entries",
-        advice="compare the processor's query, key and project with this database; a pass by hand is "
-        + f"a pass by hand is {_run(settings)}",
+        advice="compare the processor's query, key and project with this database; " + _run(settings),
     )
     judge.requires(
         queue.reprocessed > 0 or queue.retried < goal,
@@ -204,7 +203,7 @@ def processor_runs(judge: Judge, queue: DlqQueue, settings: Settings) -> None:
         f"all {counted(ended, 'pass', 'passes')} since {clock(queue.since)} failed",
         expected="passes that complete",
         why=WHY,
-        advice=f"look at the logs of {settings.names.dlq_processor} and at the error messages in {log}",
+        advice=f"look at {processor_logs(settings)} and at the error messages in {log}",
     )
     _completed_lately(judge, queue, settings)
 
@@ -246,7 +245,7 @@ def _completed_lately(judge: Judge, queue: DlqQueue, settings: Settings) -> None
         + (f", though the schedule fired at {clock(fired)}" if fired is not None and fired > last else ""),
         expected=f"a completed pass within {duration(silent)}",
         why="entries that come due now are not retried",
-        advice=f"{_who_starts(settings)}; a pass by hand is {_run(settings)}",
+        advice=f"{_who_starts(settings)}; {_run(settings)}",
     )
 
 

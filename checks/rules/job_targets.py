@@ -64,7 +64,7 @@ class Target:
             if (one.schema, one.name) == (self.settings.names.schema, self.job.function)
             for name in one.edge_functions
         ]
-        if self.job.function == DLQ_FUNCTION:
+        if self.job.function == DLQ_FUNCTION and not self.settings.names.without_processor:
             found.append(self.settings.names.dlq_processor)
         return tuple(dict.fromkeys(found))
 

@@ -74,7 +74,9 @@ def _are_decided(judge: Judge, logs: FunctionLogs) -> None:
 
 def _name_the_silent(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
     heard = {entry.service for entry in logs.counts}
-    silent = [name for name in (*settings.names.webhooks, settings.names.dlq_processor) if name not in heard]
+    names = settings.names
+    functions = (*names.webhooks, *([] if names.without_processor else [names.dlq_processor]))
+    silent = [name for name in functions if name not in heard]
     if logs.entries and silent:
         judge.finds(f"no entries of {', '.join(silent)}")
 

@@ -249,10 +249,10 @@ class Commands:
         return quoted(self.schema, name)
 
     def _move(self, schema: str, name: str, begin: datetime, end: datetime) -> str:
+        at, since, until = quoted(self.at), begin.isoformat(" "), end.isoformat(" ")
         return (
-            f"WITH moved AS (DELETE FROM {quoted(schema, name)} "
-            f"WHERE {quoted(self.at)} >= '{begin.isoformat(' ')}' AND {quoted(self.at)} < '{end.isoformat(' ')}' RETURNING {self.columns}) INSERT INTO {self.into} "
-            f"SELECT {self.columns} FROM moved"
+            f"WITH moved AS (DELETE FROM {quoted(schema, name)} WHERE {at} >= '{since}' AND {at} < '{until}' "
+            f"RETURNING {self.columns}) INSERT INTO {self.into} SELECT {self.columns} FROM moved"
         )
 
 

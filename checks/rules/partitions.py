@@ -101,8 +101,8 @@ def is_ranged_by_time(judge: Judge, table: EventsTable, settings: Settings) -> b
         f"{table.name} is partitioned by {table.key}",
         expected=key,
         why="its partitions are not the months that the functions and the retention expect",
-        advice="look in the application's repository for a migration that partitions it in another way and was not "
-        "applied here",
+        advice="look in the application's repository for a migration that partitions it in another way and was "
+        "not applied here",
     )
 
 

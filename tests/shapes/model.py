@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fixtures.outcome import Status
@@ -12,7 +12,7 @@ from tests.outcomes import Outcome
 from tests.webhooks.server import Behaviour, honest
 
 Says = Mapping[str, str]
-"""Case → its status and sentence, such as ``failed: …``; an ellipsis stands for a time, a figure or an id."""
+"""Case → its status and sentence, such as ``failed: …``; an ellipsis stands for what differs."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Fault:
     """SQL that brings it about, run by a superuser."""
     endpoints: Behaviour | None = None
     """How the endpoints behave meanwhile; None if it is no fault of theirs."""
+    mended_by: str = ""
+    """The function whose deployment mends the endpoints."""
     commands: tuple[str, ...] = ()
     """The commands in the advice, without those that only look."""
     looks: tuple[str, ...] = ()
@@ -38,9 +40,7 @@ class Fault:
     waits: str = ""
     """SQL for what only time brings, such as the next run of a job, run by a superuser."""
     left: Says = field(default_factory=dict)
-    """What the cases still say at the end; empty if each says what it says of the healthy shape."""
-    default_settings: bool = False
-    """Whether it is judged without the shape's settings."""
+    """What the cases still say at the end; empty if all pass."""
 
 
 @dataclass(frozen=True)
@@ -60,30 +60,37 @@ class Story:
     by_default: Says = field(default_factory=dict)
     """What it says of the healthy shape with the default settings, of the database."""
     endpoints: Behaviour = honest
-    more: tuple[str, ...] = ()
-    """Further files of SQL that the healthy shape needs."""
+    default_commands: Mapping[str, list[str]] = field(default_factory=dict)
+    """The commands that are advised with the default settings."""
 
 
 def said(outcomes: Mapping[str, Outcome]) -> dict[str, str]:
-    """The cases that did not pass, as :data:`Says` has them."""
-    quiet = (Status.PASSED, Status.NOT_APPLICABLE)
-    return {case: f"{one.status.value}: {one.reason}" for case, one in outcomes.items() if one.status not in quiet}
-
-
-def unlike(outcomes: Mapping[str, Outcome], expected: Says) -> dict[str, tuple[str, str]]:
-    """Case → what was said and what was expected, where the two differ."""
-    found = said(outcomes)
+    """The cases that did not pass, as :data:`Says` has them, without those that only point to another check."""
     return {
-        case: (found.get(case, "passed"), expected.get(case, "passed"))
-        for case in sorted({*found, *expected})
-        if not alike(found.get(case, "passed"), expected.get(case, "passed"))
+        case: f"{one.status.value}: {one.reason}"
+        for case, one in outcomes.items()
+        if one.status not in (Status.PASSED, Status.NOT_APPLICABLE) and not points(one)
     }
+
+
+def points(outcome: Outcome) -> bool:
+    """Whether a case is unproven because of what another check names."""
+    return outcome.status is Status.UNPROVEN and "names the cause" in outcome.reason
+
+
+def unlike(outcomes: Mapping[str, Outcome], expected: Says) -> dict[str, str]:
+    """Case → what was said and is not expected; and pin → its sentence, where that fits no case."""
+    unused, found = dict(expected), {}
+    for case, sentence in said(outcomes).items():
+        fitting = [pin for pin, text in expected.items() if alike(case, pin) and alike(sentence, text)]
+        if not fitting:
+            found[case] = sentence
+        for pin in fitting:
+            unused.pop(pin, None)
+    return found | {pin: f"passed, not: {sentence}" for pin, sentence in unused.items()}
 
 
 def alike(text: str, pattern: str) -> bool:
     """Whether a text is the pinned one, in which each ellipsis stands for something."""
     parts = ".+?".join(map(re.escape, pattern.split("…")))
     return re.fullmatch(parts, text, re.DOTALL) is not None
-
-
-Judging = Callable[..., dict[str, Outcome]]

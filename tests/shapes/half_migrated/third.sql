@@ -21,8 +21,9 @@ SET search_path = '' AS 'SELECT public.wa_events_month(3)';
 REVOKE EXECUTE ON FUNCTION public.wa_events_month(integer), public.create_wa_events_partition()
     FROM PUBLIC, anon, authenticated;
 SELECT public.wa_events_month(ahead) FROM generate_series(-1, 3) AS ahead;
-INSERT INTO public.wa_events SELECT * FROM public.wa_events_unpartitioned;
+INSERT INTO public.wa_events SELECT * FROM public.wa_events_unpartitioned WHERE created_at > now() - interval '7 hours';
 DROP TABLE public.wa_events_unpartitioned;
+ANALYZE public.wa_events;
 SELECT cron.schedule('create-wa-events-partitions', '0 0 1 * *', 'SELECT create_wa_events_partition()');
 INSERT INTO supabase_migrations.schema_migrations (version, name, statements) VALUES
     ('20260116080000', 'months', ARRAY['CREATE TABLE public.wa_events () PARTITION BY RANGE (created_at)']);

@@ -21,8 +21,8 @@ $$);
 SELECT cron.schedule('partitions', '30 3 * * *', $$
     SELECT net.http_post('https://abcdefghijklmnopqrst.supabase.co/functions/v1/partition-keeper', '{}'::jsonb)
 $$);
-SELECT cron.schedule('keep warm', '*/4 * * * *', $$
-    SELECT net.http_get('https://abcdefghijklmnopqrst.supabase.co/functions/v1/drain-letters/health')
+SELECT cron.schedule('keep warm', '0 */6 * * *', $$
+    SELECT net.http_post('https://abcdefghijklmnopqrst.supabase.co/functions/v1/drain-letters/health')
 $$);
 UPDATE cron.job_run_details AS run SET jobid = job.jobid, command = job.command FROM cron.job
 WHERE job.jobname = CASE WHEN run.command LIKE '%process_dlq_entries%' THEN 'dlq every 5 min' ELSE 'partitions' END;
