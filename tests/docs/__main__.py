@@ -7,12 +7,14 @@ from fixtures.settings import reference
 from fixtures.settings.model import Settings
 from tests.docs import index
 from tests.docs.pages import DOCS, page, with_snippet
+from tests.shapes import page as shapes
 
 
 def main() -> None:
-    """Write the index of the checks' pages, the reference of the settings, and the SQL of the role."""
+    """Write the index of the checks, the reference of the settings, the page of the shapes, the SQL of the role."""
     index.FILE.write_text(index.render(), encoding="utf-8")
     reference.PAGE.write_text(reference.renewed(reference.PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    shapes.FILE.write_text(shapes.render(), encoding="utf-8")
     role = with_snippet(page("operations.md"), "--role-sql", role_sql(Settings()))
     (DOCS / "operations.md").write_text(role, encoding="utf-8")
 

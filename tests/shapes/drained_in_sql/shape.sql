@@ -1,5 +1,5 @@
 -- Neither pg_net nor a dlq-processor: a function in PL/pgSQL takes the due letters, writes the messages that they
--- hold into the tables, and logs what it did. pg_cron calls it every two minutes.
+-- hold into the tables, and logs what it did. pg_cron calls it every five minutes.
 RESET SESSION AUTHORIZATION;
 DROP SCHEMA net CASCADE;
 SET SESSION AUTHORIZATION postgres;
@@ -37,14 +37,14 @@ REVOKE EXECUTE ON FUNCTION public.drain_letters(integer) FROM PUBLIC, anon, auth
 
 DELETE FROM public.dlq_processing_log WHERE status = 'triggered' OR processed_at > now() - interval '1 minute';
 SELECT cron.unschedule('process-dlq-entries');
-SELECT cron.schedule('drain', '*/2 * * * *', 'SELECT public.drain_letters(100)');
+SELECT cron.schedule('drain', '*/5 * * * *', 'SELECT public.drain_letters(100)');
 DELETE FROM cron.job_run_details WHERE command LIKE '%process_dlq_entries%';
 RESET SESSION AUTHORIZATION;
 INSERT INTO cron.job_run_details (jobid, job_pid, database, username, command, status, return_message, start_time,
     end_time)
 SELECT jobid, 4000, database, username, command, 'succeeded', '1 row', at, at + interval '30 ms'
-FROM cron.job, generate_series(date_bin('2 minutes', now(), 'epoch') - interval '1 day',
-                               now() - interval '1 second', interval '2 minutes') AS at
+FROM cron.job, generate_series(date_bin('5 minutes', now(), 'epoch') - interval '1 day',
+                               now() - interval '1 second', interval '5 minutes') AS at
 WHERE jobname = 'drain';
 SET SESSION AUTHORIZATION postgres;
 INSERT INTO public.dlq_processing_log (processed_at, status, created_at)

@@ -8,7 +8,7 @@ STORY = Story(
     shape="drained_in_sql",
     title="No pg_net: drained in SQL",
     text="There is no schema `net`, and no edge function takes part in the retries: a function in PL/pgSQL takes "
-    "the due entries every two minutes. It has an argument.",
+    "the due entries every five minutes. It has an argument.",
     verdicts={"immediate": Verdict.GO, "daily": Verdict.GO, "deploy": Verdict.GO},
     endpoints=functions("wa-webhook", "wa-webhook-unified", "wa-webhook-core"),
     by_default={

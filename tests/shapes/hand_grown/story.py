@@ -49,6 +49,28 @@ STORY = Story(
             ),
         ),
         Fault(
+            wrong="An event of four months ago went into a default partition.",
+            change="CREATE TABLE whatsapp.event_log_rest PARTITION OF whatsapp.event_log DEFAULT; "
+            "ALTER TABLE whatsapp.event_log_rest OWNER TO postgres; ALTER TABLE whatsapp.event_log_rest SET "
+            "(autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02); "
+            "INSERT INTO whatsapp.event_log (kind, way, happened_at) VALUES ('status', 'in', now() - interval '120 d')",
+            says={
+                "check-13[partitions_are_created]": "failed: 1 row in the default partition of event_log, event_log_rest",
+            },
+            commands=(
+                "BEGIN",
+                "ALTER TABLE whatsapp.event_log DETACH PARTITION whatsapp.event_log_rest",
+                "CREATE TABLE whatsapp.event_log_y… PARTITION OF whatsapp.event_log FOR VALUES FROM (…) TO (…) WITH (autovacuum_vacuum_scale_factor = '0.02', autovacuum_analyze_scale_factor = '0.02')",
+                "ALTER TABLE whatsapp.event_log_y… ENABLE ROW LEVEL SECURITY",
+                "REVOKE ALL ON whatsapp.event_log_y… FROM PUBLIC, anon, authenticated",
+                "GRANT INSERT, SELECT, UPDATE, DELETE ON whatsapp.event_log_y… TO service_role",
+                "ALTER TABLE whatsapp.event_log_y… OWNER TO postgres",
+                "WITH moved AS (DELETE FROM whatsapp.event_log_rest WHERE happened_at >= '…' AND happened_at < '…' RETURNING kind, wamid, way, data, happened_at) INSERT INTO whatsapp.event_log (kind, wamid, way, data, happened_at) SELECT kind, wamid, way, data, happened_at FROM moved",
+                "ALTER TABLE whatsapp.event_log ATTACH PARTITION whatsapp.event_log_rest DEFAULT",
+                "COMMIT",
+            ),
+        ),
+        Fault(
             wrong="Chats were opened to the public role of the REST API.",
             change="GRANT USAGE ON SCHEMA whatsapp TO anon; GRANT SELECT ON whatsapp.chat TO anon",
             says={
