@@ -43,6 +43,7 @@ def test_dlq_table_exists_and_is_accessible(
     table = catalogue_rules.exists(judge, catalogue, dlq_table, settings)
     if table is not None:
         catalogue_rules.has_its_columns(judge, table, settings)
+        catalogue_rules.report_what_may_be_left_out(judge, table)
         catalogue_rules.is_readable(judge, catalogue, table)
         catalogue_rules.serves_the_functions(judge, catalogue, table)
         protection.is_closed_to_the_public(judge, catalogue, table)
@@ -57,6 +58,7 @@ def test_customer_table_is_protected(
     for relation in (table, protection.successor_of(catalogue, customer_table, settings.names.schema)):
         if relation is not None:
             catalogue_rules.has_its_columns(judge, relation, settings)
+            catalogue_rules.report_what_may_be_left_out(judge, relation)
             if protection.was_read(judge, relation):
                 protection.is_closed_to_the_public(judge, catalogue, relation)
 
