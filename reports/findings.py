@@ -79,9 +79,19 @@ def waiting(run: RunResult) -> dict[str, str]:
             for cause in {cause for cause in _pointers(case) if cause in causing}:
                 counts.setdefault(name(causing[cause]), Counter())[check.label] += 1
     return {
-        cause: f"{counted(of_cause.total(), 'case')} of {some(list(of_cause), 12)}"
-        for cause, of_cause in counts.items()
+        cause: f"{counted(of_cause.total(), 'case')} of {_numbers(of_cause)}" for cause, of_cause in counts.items()
     }
+
+
+def _numbers(checks: Iterable[str]) -> str:
+    """Labels of checks, each word once: ``Step 2.4, 2.5, Check 1, 2``."""
+    parts: list[str] = []
+    word = ""
+    for label in checks:
+        kind, _, number = label.partition(" ")
+        parts.append(number if kind == word else label)
+        word = kind
+    return some(parts, 20)
 
 
 def _causing(run: RunResult) -> dict[str, CheckResult]:

@@ -84,7 +84,7 @@ def _rights(sql: str) -> Iterator[str]:
 def _fenced(commands: str) -> list[str]:
     """Commands as a block to copy; its fence is longer than any in the block."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", commands)), default=0))
-    return [f"{fence}{'sql' if commands.endswith(';') else 'sh'}", *commands.splitlines(), fence]
+    return [f"{fence}{'sql' if ';' in commands else 'sh'}", *commands.splitlines(), fence]
 
 
 def _labelled(parts: Iterable[labels.Part], indent: str = "  ") -> Iterator[str]:

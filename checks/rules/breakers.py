@@ -36,6 +36,10 @@ def a_source_names_breakers(judge: Judge, breakers: CircuitBreakers) -> None:
     if breakers.recorded or breakers.reported:
         _report_gaps(judge, breakers)
         return
+    if reported.cause and recorded.cause:
+        for gap in (reported, recorded):
+            judge.cannot_tell(gap.reason, gap.advice, gap.cause)
+        return
     reason = f"{reported.reason}; {recorded.reason}"
     proof = together(gap.advice for gap in (reported, recorded))
     if Status.ERROR in (recorded.status, reported.status) and not judge.violations:
@@ -54,8 +58,8 @@ def _report_gaps(judge: Judge, breakers: CircuitBreakers) -> None:
         judge.finds(f"judged by the health endpoint alone: {gap.reason}")
         return
     if gap.status is Status.ERROR and not judge.violations:
-        raise CouldNotLook(gap.reason, gap.advice)
-    judge.cannot_tell(f"{gap.reason}, so the breakers' events in {TABLE} were not seen", gap.advice)
+        raise CouldNotLook(gap.reason, gap.advice, gap.cause)
+    judge.cannot_tell(f"{gap.reason}, so the breakers' events in {TABLE} were not seen", gap.advice, gap.cause)
 
 
 def events_can_be_ordered(judge: Judge, breakers: CircuitBreakers, settings: Settings) -> None:

@@ -14,7 +14,7 @@ from fixtures.database.catalogue import (
     show_rows,
     unusable,
 )
-from fixtures.database.contract import PERSONAL_COLUMNS, SERVICE_ROLE
+from fixtures.database.contract import ALWAYS_SET, BY_DEFAULT, PERSONAL_COLUMNS, SERVICE_ROLE
 from fixtures.database.identifiers import quoted
 from fixtures.settings.model import Settings
 
@@ -46,6 +46,19 @@ def has_its_columns(judge: Judge, relation: Relation, settings: Settings) -> Non
             why="the functions write and read this column",
             advice=MIGRATE if relation.column(column) else how_to_name(relation, column, near, settings),
         )
+
+
+def report_what_may_be_left_out(judge: Judge, relation: Relation) -> None:
+    """Report columns that each row needs, and that a row may leave empty or gets no value for."""
+    for name in sorted(ALWAYS_SET.get(relation.contract or relation.name, ())):
+        column = relation.column(name)
+        if column is None:
+            continue
+        lost = name in BY_DEFAULT and not column.has_default
+        faults = ["may be null"] * column.nullable + ["has no default"] * lost
+        ends = "no check sees a row without it" if column.nullable else "an insert that leaves it out fails"
+        if faults:
+            judge.finds(f"{relation.schema}.{relation.name}.{column.name} {' and '.join(faults)}: {ends}")
 
 
 def is_readable(judge: Judge, catalogue: Catalogue, relation: Relation) -> None:

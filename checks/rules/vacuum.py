@@ -17,7 +17,7 @@ from fixtures.database.catalogue import Catalogue
 from fixtures.database.identifiers import quoted
 from fixtures.database.table_statistics import TablesStatistics, TableStatistics
 from fixtures.settings.model import Settings
-from fixtures.wording import ago, clock, duration, listed
+from fixtures.wording import ago, clock, counted, duration, listed
 
 SERVER = "server"
 """Name of the case about the whole server's settings."""
@@ -121,7 +121,10 @@ def server_is_set(judge: Judge, catalogue: Catalogue) -> None:
 def table_holds_rows(
     judge: Judge, name: str, statistics: TablesStatistics, catalogue: Catalogue, settings: Settings
 ) -> tuple[TableStatistics, ...]:
-    """Require that a hot table exists; return its partitions or itself, and those of ``<table>_new``."""
+    """Require that a hot table exists; return its partitions or itself, and those of ``<table>_new``.
+
+    Partitions whose time has ended are left out: nobody writes to them, and check 12 judges their dead tuples.
+    """
     if not is_there(judge, catalogue, name, settings):
         return ()
     tables = statistics.of(name) + statistics.of(f"{name}_new")
@@ -131,7 +134,10 @@ def table_holds_rows(
         why="no row can be written",
         advice="check 13 has the commands that create the partitions of this and the next months",
     )
-    return tables
+    ended = [table for table in tables if table.ended]
+    if ended:
+        judge.finds(f"{counted(len(ended), 'partition')} of a time that has ended, not judged")
+    return tuple(table for table in tables if not table.ended)
 
 
 def settings_are_in_force(

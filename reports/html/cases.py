@@ -63,11 +63,6 @@ def faults(check: CheckResult, alike: Sequence[Fault]) -> Markup:
     return tag("div", sentences, labelled(labels.of_fault(alike[0])), class_="fault failed")
 
 
-def waiting(text: str) -> Markup:
-    """Which cases were not judged because of a finding; nothing if there are none."""
-    return labelled([labels.Part(labels.WAITING, text)])
-
-
 def evidence(cases: Iterable[Case], references: References, *, opened: bool) -> Iterator[Markup]:
     """The tables and charts of these cases, each once."""
     shown = list(cases)

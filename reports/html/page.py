@@ -19,7 +19,6 @@ from reports.html.cases import (
     labelled,
     mark,
     page_link,
-    waiting,
     weight,
     whole_check,
 )
@@ -125,11 +124,11 @@ def _section(name: str, title: str, *content: Markup) -> Markup:
 
 def _failed(result: RunResult, references: References) -> Markup:
     failed, waits = findings.failed(result), findings.waiting(result)
-    cards = (_failure(check, references, waits.get(findings.name(check), "")) for check in failed)
+    cards = (_failure(check, references, waits) for check in failed)
     return _section("failed", "What failed", *cards) if failed else Markup()
 
 
-def _failure(check: CheckResult, references: References, waits: str) -> Markup:
+def _failure(check: CheckResult, references: References, waits: Mapping[str, str]) -> Markup:
     cases = [case for case in check.cases if case.status is Status.FAILED]
     head = tag("div", tag("h3", f"{check.label} · {check.title}"), weight(check.criterion), class_="head")
     return tag(
@@ -137,7 +136,7 @@ def _failure(check: CheckResult, references: References, waits: str) -> Markup:
         head,
         known_issues(cases),
         (faults(check, alike) for alike in findings.alike(findings.faults(check))),
-        waiting(waits),
+        labelled(_waiting([findings.name(check)], waits)),
         evidence(cases, references, opened=True),
         page_link(check, references),
         class_="card",
@@ -153,12 +152,15 @@ def _causes(
             "li",
             tag("p", ", ".join(checks), class_="faint"),
             (tag("p", prose(cause.reason)) for cause in group),
-            labelled(labels.of_advice(help_, help_label)),
-            (waiting(waits[check]) for check in checks if check in waits),
+            labelled([*labels.of_advice(help_, help_label), *_waiting(checks, waits)]),
         )
         for (checks, help_), group in groupby(causes, lambda cause: (cause.checks, cause.help))
     ]
     return _section(name, title, tag("ul", entries, class_="causes card")) if entries else Markup()
+
+
+def _waiting(checks: Iterable[str], waits: Mapping[str, str]) -> Iterator[labels.Part]:
+    yield from (labels.Part(labels.WAITING, waits[check]) for check in checks if check in waits)
 
 
 def _rights(sql: str) -> Markup:

@@ -205,3 +205,31 @@ def test_types_of_other_schemas_do_not_count(judged, changed):
     """A table that only has the name of one of the contract's is not judged by the contract."""
     changed(MOVED + "CREATE TABLE public.webhook_dlq (id int, next_retry_at text)")
     assert judged(check_01, IN_APP, dlq_table="webhook_dlq").status is Status.PASSED
+
+
+LEFT_OUT = {
+    "may be null": (
+        "ALTER COLUMN created_at DROP NOT NULL",
+        "public.webhook_dlq.created_at may be null: no check sees a row without it",
+    ),
+    "lost its default": (
+        "ALTER COLUMN retry_count DROP DEFAULT",
+        "public.webhook_dlq.retry_count has no default: an insert that leaves it out fails",
+    ),
+    "both": (
+        "ALTER COLUMN created_at DROP NOT NULL, ALTER COLUMN created_at DROP DEFAULT",
+        "public.webhook_dlq.created_at may be null and has no default: no check sees a row without it",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", LEFT_OUT)
+def test_column_that_may_be_left_out_is_reported(fault, judged, changed):
+    """A finding of check 1, which passes: the rows decide whether anything is wrong."""
+    change, words = LEFT_OUT[fault]
+    before = judged(check_01, dlq_table="webhook_dlq")
+    changed(f"ALTER TABLE public.webhook_dlq {change}")
+    outcome = judged(check_01, dlq_table="webhook_dlq")
+    assert not any("null" in one or "default" in one for one in before.judge.findings)
+    assert_outcome(outcome, Status.PASSED)
+    assert words in outcome.judge.findings

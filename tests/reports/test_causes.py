@@ -72,7 +72,7 @@ def test_what_points_to_a_cause_is_counted_under_it(whole: Run) -> None:
         "ERROR Check 1 (should)",
         "  nothing listens on port 9",
         "    what to do: correct the port",
-        "    not judged because of this: 4 cases of Check 1, Check 2, Check 9",
+        "    not judged because of this: 4 cases of Check 1, 2, 9",
     ]
     assert whole.output.count("names the cause") == 1
     assert section(whole, "UNPROVEN Check 9") == [
@@ -127,7 +127,7 @@ def test_summary_has_commands_in_blocks(whole: Run) -> None:
     assert "\n- each of these 30:\n  - expected: 401\n" in whole.summary
     assert "\n    ```sh\n    supabase functions deploy wa-webhook\n    ```\n" in whole.summary
     assert whole.summary.count("    SELECT 59;") == 1
-    assert "  - not judged because of this: 4 cases of Check 1, Check 2, Check 9" in whole.summary
+    assert "  - not judged because of this: 4 cases of Check 1, 2, 9" in whole.summary
     assert "look first" in whole.summary
 
 

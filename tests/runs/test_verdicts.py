@@ -90,7 +90,27 @@ def test_unreachable_database_is_reported_once(any_deployment, tmp_path):
     assert {run.statuses[name] for name in ("check-01", "check-02", "check-03", "check-05")} == {"error"}
     assert run.output.count("Connection refused") <= 2
     assert "hidden99" not in run.output
-    assert len(run.output.splitlines()) < 120
+    assert "not judged because of this: 1" in run.output
+    assert len(run.output.splitlines()) < 45
+
+
+@pytest.mark.parametrize("columns", ["80", "110"])
+def test_everything_away_takes_25_lines(any_deployment, tmp_path, columns):
+    """Two causes, each once with what waits for it, and what no source covers."""
+    away = DatabaseAddress.parse("postgresql://reader:hidden99@127.0.0.1:9/postgres")
+    access = replace(any_deployment.access, database=away, base_url="http://127.0.0.1:9", log_file=None)
+    run = run_suite(tmp_path, "-m", "immediate", environ=environment(access, COLUMNS=columns))
+    assert (run.status, run.verdict["verdict"]) == (1, "no-go")
+    lines = run.output.splitlines()
+    report = lines[next(n for n, line in enumerate(lines) if "= verdict: no-go =" in line) :]
+    assert len([line for line in report if line.strip()]) <= 25, run.output
+    assert [line for line in report if line.startswith("ERROR")] == [
+        "ERROR Check 1 (must)",
+        "ERROR Check 4 (must)",
+    ]
+    assert run.output.count("names the cause") == 0
+    assert "no connection to 127.0.0.1:9: connection refused (3 cases)" in run.output
+    assert len(run.check("check-04")["cases"]) == 112
 
 
 def test_run_with_the_database_only(any_deployment, tmp_path):

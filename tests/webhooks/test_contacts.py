@@ -7,15 +7,16 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import trustme
 
+from checks import test_daily
 from fixtures.outcome import Status, Unproven
 from fixtures.webhooks.model import CAUSE, Met
 from tests.following import mend
 from tests.outcomes import judge as judge_case
+from tests.outcomes import read as read_all
 from tests.webhooks.http.raw import RawServer, written
 from tests.webhooks.outcomes import ANSWERS, CHECK_04, PIECES, access_to, not_passed, outcomes, read, settings_for
 from tests.webhooks.server import Arrival, Response, Server, answer, honest
@@ -221,18 +222,32 @@ def test_pointers_name_the_check(server: Server) -> None:
     assert raised.value.cause == CAUSE
 
 
-def test_endpoint_that_breaks_later_has_one_reason(tmp_path: Path) -> None:
+def test_endpoint_that_breaks_later_has_one_reason() -> None:
     """What got no answer after the first contact is an error, in words without the forgery's name."""
-    arrived: list[str] = []
+    seen: set[str] = set()
 
     def breaking(arrival: Arrival, right: Response) -> bytes:
-        arrived.append(arrival.method)
-        return written(right) if len(arrived) == 1 else b"nonsense\r\n\r\n"
+        first = arrival.function not in seen
+        seen.add(arrival.function)
+        return written(right) if first else b"nonsense\r\n\r\n"
 
     with RawServer(breaking) as address:
-        evidence = read(replace(settings_for("wa-webhook")), access_to(address), CHECK_04_PIECES)
+        evidence = read(settings_for("wa-webhook"), access_to(address), CHECK_04_PIECES)
     judged = outcomes(evidence)
     errors = [one.reason for one in judged.values() if one.status is Status.ERROR]
     errors = [reason for reason in errors if reason.startswith("wa-webhook: ")]
     assert len(errors) > 30
     assert len(set(errors)) == 1
+
+
+def test_breakers_of_a_function_that_is_away_point_to_its_case(any_deployment, server: Server) -> None:
+    """Their GET counts among the three requests, and their own case tells nothing twice."""
+    missing = gateway(503, "BOOT_ERROR")
+    base_url = server.serve(lambda arrival: missing if arrival.function == CORE else honest(arrival))
+    access = replace(access_to(base_url), database=any_deployment.access.database)
+    evidence = read_all(access, [ANSWERS, test_daily.test_circuit_breakers_are_closed], settings_for())
+    assert sum(one.function == CORE for one in server.arrivals(base_url)) == 3
+    assert judge_case(ANSWERS, evidence, edge_function=CORE).status is Status.FAILED
+    breakers = evidence.piece("circuit_breakers")
+    assert breakers.reported_gap.reason == POINTER
+    assert breakers.reported_gap.cause == CAUSE
