@@ -318,15 +318,17 @@ def scheduler_is_alive(judge: Judge, cron: CronSchedule, catalogue: Catalogue) -
 
 
 def _nothing_was_due(cron: CronSchedule, catalogue: Catalogue) -> None:
-    """Raise ``NotApplicable`` if jobs are scheduled, and none was due in the log window."""
+    """Raise ``NotApplicable`` if jobs are scheduled, all of them rarely, and none was due in the log window."""
     since, jobs = cron.window_start, [job for job in cron.jobs if job.active]
     if since is None or not jobs:
         return
     try:
-        due = min(schedule.next_due(job.schedule, since, zone_of(catalogue)) for job in jobs)
+        zone, now = zone_of(catalogue), catalogue.read_at
+        due = min(schedule.next_due(job.schedule, since, zone) for job in jobs)
+        rare = all(schedule.interval(job.schedule, now, zone) >= LONG_INTERVAL for job in jobs)
     except CronSimError:
         return
-    if due > catalogue.read_at:
+    if rare and due > now:
         raise NotApplicable(f"no job was due since {clock(since)}; the next one is due at {clock(due)}")
 
 

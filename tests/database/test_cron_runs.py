@@ -65,3 +65,13 @@ def test_hidden_runs_are_unproven(any_deployment, judged):
     any_deployment.superuser_execute("ALTER ROLE easymo_verifier NOBYPASSRLS")
     outcome = judged()
     assert_outcome(outcome, Status.UNPROVEN, "failed runs cannot be excluded")
+
+
+def test_rare_jobs_that_were_not_due_do_not_apply(any_deployment, judged):
+    """A deployment whose only jobs are monthly has no run in most windows; one that runs often has to."""
+    any_deployment.superuser_execute("DELETE FROM cron.job_run_details; UPDATE cron.job SET schedule = '0 0 29 2 *'")
+    outcome = judged()
+    assert outcome.status is Status.NOT_APPLICABLE
+    assert outcome.reason.startswith("no job was due since 20")
+    any_deployment.superuser_execute("UPDATE cron.job SET schedule = '*/5 * * * *' WHERE jobid = 1")
+    assert_outcome(judged(), Status.UNPROVEN, "no run is recorded in the window")
