@@ -82,7 +82,7 @@ def test_errors_beyond_those_shown_are_counted(judged: Judging) -> None:
 
 
 def test_storm_of_allowed_errors_fails(judged: Judging, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fixtures.logs.read.FINGERPRINTED", 1)
+    monkeypatch.setattr("fixtures.logs.tally.FINGERPRINTED", 1)
     outcome = judged(FAULT, FAULT, settings=Settings(log_allowances=(VALID,)))
     assert outcome.status is Status.FAILED
     assert outcome.reason == "1 more entry, rarer or earlier than the fingerprints above (1 fingerprint in all)"
