@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time as clock
 from datetime import UTC, datetime
 
 import pytest
@@ -139,6 +140,7 @@ def test_kind_of_an_entry_may_stand_in_a_further_line() -> None:
 def test_quiet_line_is_no_error_but_a_boot_failure_is(level: str) -> None:
     assert text_entry([f"{level} WA_VERIFY_TOKEN is not set"], 1).kind is None
     assert text_entry([f"{level} worker boot error: x"], 1).kind is ErrorKind.BOOT
+    assert text_entry([f"{level} 0 of 3 functions failed to boot"], 1).kind is None
 
 
 @pytest.mark.parametrize(
@@ -173,3 +175,15 @@ def test_lines_that_continue_the_line_before(line: str) -> None:
 )
 def test_lines_that_begin_an_entry(line: str) -> None:
     assert not continues(line)
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", " ", "[", "[a] ", "import '", "Relative import path ", "ERROR: ", "A_B ", "A_", "Missing env ", "Error",
+              "functions/", "2026-01-31T11:59:00Z ", "a-1 |", "1", "}", "x.", "info: "]
+)  # fmt: skip
+def test_no_line_takes_long(piece: str) -> None:
+    line = piece * 20_000
+    begin = clock.process_time()
+    continues(line)
+    text_entry([line, line], 2)
+    assert clock.process_time() - begin < 0.5
