@@ -12,9 +12,12 @@ NAMED = re.compile(
     r"|trigger|policy|parameter|partition|authentication failed for user)\s+)"
     r"(?P<q>[\"'])(?P<name>[A-Za-z_][\w$.-]{0,62})(?P=q)"
     r"|(?P<variable_q>[\"'`])(?P<variable>[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?P=variable_q)"
-    r"|(?P<importing>\b(?:module(?: not found)?:?|import(?: path)?|specifier|resolve|load(?:ing)?)\s+)"
+    r"|(?P<importing>"
+    r"\b(?:module(?: not found)?:?|import(?: path)?|specifier|resolve|load(?:ing)?|import map from)\s+)"
     r"(?P<module_q>[\"'])"
-    r"(?P<module>(?:(?:https?|file)://|(?:npm|jsr|node):|\.{1,2}/|@)?[A-Za-z0-9][\w.@/+^~:-]{0,300})(?P=module_q)",
+    r"(?P<module>(?:(?:https?|file)://|(?:npm|jsr|node):|\.{1,2}/|@)?[A-Za-z0-9][\w.@/+^~:-]{0,300}"
+    r"(?:\?(?:(?:target|deps|pin|bundle|external|exports|dev|dts|alias|raw|no-check)(?:=[\w.@,/-]{1,60})?&?){1,8})?)"
+    r"(?P=module_q)",
     re.IGNORECASE,
 )
 """A name in quotes: of something in Postgres after the word for its kind, of a variable, of a module."""

@@ -82,6 +82,7 @@ def test_postgres_error_fails_with_its_sqlstate(judged) -> None:
         ("[fn] error: Import 'https://esm.sh/zod@3.22.4' failed: 404", "fn: 1 import error ["),
         ("[fn] event loop error: Error: boom", "fn: 1 exception ["),
         ("[fn] TypeError: x is undefined", "fn: 1 exception ["),
+        ("\x1b[0m\x1b[1m\x1b[31merror\x1b[0m: Uncaught (in promise) Error: x", "unnamed: 1 exception ["),
         ("[fn] ERROR: the queue is closed", "fn: 1 error line ["),
         ("[fn] supabaseUrl is required.", "fn: 1 entry about a missing environment variable ["),
     ],

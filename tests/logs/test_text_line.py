@@ -178,8 +178,9 @@ def test_lines_that_begin_an_entry(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["a", " ", "[", "[a] ", "import '", "Relative import path ", "ERROR: ", "A_B ", "A_", "Missing env ", "Error",
-              "functions/", "2026-01-31T11:59:00Z ", "a-1 |", "1", "}", "x.", "info: "]
+    "piece",
+    ["a", " ", "[", "[a] ", "import '", "Relative import path ", "ERROR: ", "A_B ", "A_", "Missing env ",
+     "Error", "functions/", "2026-01-31T11:59:00Z ", "a-1 |", "1", "}", "x.", "info: "],
 )  # fmt: skip
 def test_no_line_takes_long(piece: str) -> None:
     line = piece * 20_000
