@@ -109,10 +109,10 @@ _NOT_A_TOKEN = re.compile(
         (
             rf"(?:{_OCTET}\.){{3}}{_OCTET}(?![\w~+/=-])",
             r"(?:[a-z0-9-]{1,63}\.)+(?:com|co|io|net|org|dev|app|rw|internal|local|cloud|example)\.?(?![\w.~+/=-])",
-            rf"{_DATE}(?!\d)",
+            rf"{_DATE}(?:T\d\d:\d\d|(?![\w~+/=-]))",
             r"[A-Z]{2,}(?:_[A-Z]{2,})+\.?(?![\w.~+/=-])",
             r"(?:app\.settings|vault)\.[a-z_]+\.?(?![\w.~+/=-])",
-            r"[a-z_]+\(",
+            r"current_setting\(",
             r"(?:realm|scope|error|error_description|resource_metadata)=",
         )
     )

@@ -57,6 +57,8 @@ def test_learnt_name_is_unchanged(text: str) -> None:
         "bearer abc123.def456.ghi789",
         "bearer correct-horse-battery-staple",
         "bearer 127.0.0.1abc",
+        "bearer 2026-11-20abc",
+        "bearer qwertyuiopasdfghjkl(",
         "bearer s3cr3t-example.comx",
         "bearer: abcdef:1234",
         "bearer TOKEN_1A2B3C4D",
