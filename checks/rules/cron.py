@@ -52,7 +52,7 @@ class Scheduled:
         """What to do to see how the job's work goes."""
         there = {(one.schema, one.name, one.arguments) for one in self.catalogue.functions}
         if (self.settings.names.schema, self.expected.function, "") in there:
-            return f"run {self.call} by hand"
+            return f"call {self.settings.names.schema}.{self.expected.target} by hand"
         return f"run the command of job {self.found.name} by hand"
 
     @property
@@ -188,7 +188,8 @@ def runs_when_due(judge: Judge, job: Scheduled) -> None:
     if job.catalogue.settings.get("cron.log_run", "on") == "off" and not job.found.runs:
         judge.cannot_tell("cron.log_run is off: pg_cron records no runs", "set cron.log_run to on")
         return
-    _latest_run_happened(judge, job)
+    if job.found.active:  # an inactive job is said to be so, and has no run for no other reason
+        _latest_run_happened(judge, job)
     _latest_run_succeeded(judge, job)
     _nothing_is_stuck(judge, job)
 

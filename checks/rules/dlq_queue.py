@@ -12,7 +12,6 @@ from fixtures.advice import Advice, look, sql, together
 from fixtures.database.by_service import MOST_SERVICES
 from fixtures.database.contract import DLQ, DLQ_FUNCTION, LOG, TABLES
 from fixtures.database.dlq_queue import DlqQueue, Trouble
-from fixtures.database.identifiers import quoted
 from fixtures.settings.model import Settings
 from fixtures.settings.naming import column_name, dead_letters, dlq_job, processor_logs, table_name
 from fixtures.wording import ago, clock, counted, duration, listed
@@ -89,7 +88,7 @@ def _run(settings: Settings) -> str:
     if job is None:
         return f"a pass is started by what calls {settings.names.dlq_processor}, outside of the database"
     if job.function == DLQ_FUNCTION:
-        return f"a pass by hand is SELECT {quoted(settings.names.schema, job.function)}()"
+        return f"a pass by hand is a call of {settings.names.schema}.{job.function}()"
     return f"a pass by hand is the command of job {job.name}"
 
 

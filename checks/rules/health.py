@@ -106,14 +106,20 @@ def _function_answered(judge: Judge, health: HealthAnswer, answer: Answer, name:
         lambda: _wrong_service(health, answer, name),
         expected=f"service {name}" + ("" if name == function else ", by names.answers_as"),
         why="deliveries to this address reach the wrong code",
-        advice=deploying(function) + _if_on_purpose(health, name),
+        advice=_how_to_answer(health, name),
     )
 
 
-def _if_on_purpose(health: HealthAnswer, name: str) -> str:
+def _how_to_answer(health: HealthAnswer, name: str) -> str:
+    function = health.function
     if health.service in (None, name):
-        return ""
-    return f"or set names.answers_as, if {health.service} answers for {health.function} on purpose"
+        return (
+            f"deploy {function} with a health route, or add it to names.without_health if it has none on purpose"
+        )
+    return (
+        f"deploy the code of {function} under its name, or set names.answers_as, if {health.service} answers for "
+        f"{function} on purpose"
+    )
 
 
 def _wrong_service(health: HealthAnswer, answer: Answer, name: str) -> str:

@@ -7,13 +7,18 @@ from datetime import UTC, date
 
 from checks.judge import Judge
 from checks.rules.dates import not_in_the_future
-from fixtures.logs.fingerprint import pattern_of
-from fixtures.logs.model import ErrorGroup, FunctionLogs
+from fixtures.logs.entry import NO_LEVEL
+from fixtures.logs.fingerprint import pattern_of, without_names
+from fixtures.logs.kinds import ErrorKind
+from fixtures.logs.model import ErrorGroup, FunctionLogs, TextGroup
 from fixtures.settings.model import LogAllowance, Settings
 from fixtures.wording import clock, counted
 
 SHOWN = 20
 """Most fingerprints that are listed one by one."""
+
+NAMED = 3
+"""Most fingerprints of unreadable lines that are named in one sentence."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,8 @@ class Known:
 
 def matches(known: LogAllowance, group: ErrorGroup) -> bool:
     """Whether an allowance covers these entries; case does not matter, and it may be raw text or a pattern."""
-    return pattern_of(known.match).casefold() in group.pattern.casefold()
+    match, pattern = pattern_of(known.match).casefold(), group.pattern.casefold()
+    return match in pattern or ("<text>" in match and match in without_names(pattern))
 
 
 def say_something(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
@@ -43,15 +49,16 @@ def say_something(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
     judge.finds(f"{logs.file}: {counted(logs.entries, 'entry', 'entries')} since {clock(logs.since)}")
     if logs.own_probes:
         judge.finds(f"{counted(logs.own_probes, 'entry', 'entries')} of the suite's own probes, not judged")
-    if not logs.entries:
-        judge.cannot_tell(f"no entries in {logs.file} since {clock(logs.since)}", "traffic that the functions log")
-    unreadable = logs.not_json + logs.without_time
-    if unreadable:
+    if not logs.timed:
         judge.cannot_tell(
-            f"{counted(unreadable, 'line')} of {logs.file} cannot be read: {logs.not_json} not JSON objects, "
-            f"{logs.without_time} without a time",
-            "a file with one JSON object with a timestamp on each line",
+            f"no line of {logs.file} has a time, so none of its {counted(logs.lines, 'line')} can be said to be "
+            f"since {clock(logs.since)}",
+            "a log whose lines have a time",
         )
+    elif not logs.entries:
+        judge.cannot_tell(f"no entries in {logs.file} since {clock(logs.since)}", "traffic that the functions log")
+    _are_dated(judge, logs)
+    _are_readable(judge, logs)
     if logs.cut:
         judge.cannot_tell(
             f"{logs.file} has more than the {counted(logs.lines, 'line')} that were read, all of them later than "
@@ -60,6 +67,46 @@ def say_something(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
         )
     _are_decided(judge, logs)
     _name_the_silent(judge, logs, settings)
+
+
+def _are_dated(judge: Judge, logs: FunctionLogs) -> None:
+    """Report the errors whose time is not known: they may be from before the window."""
+    for group in [group for group in logs.texts if group.kind][:SHOWN]:
+        judge.cannot_tell(
+            f"{group.service}: {_count(group)} [{group.fingerprint}] {group.pattern}, at an unknown time, "
+            f"for example: {group.example}",
+            f"a log whose lines have a time; if this is of now: {_healing(group)}",
+        )
+
+
+def _are_readable(judge: Judge, logs: FunctionLogs) -> None:
+    unreadable = logs.not_json + logs.without_time
+    groups = [group for group in logs.texts if not group.kind]
+    if unreadable:
+        named = "; ".join(
+            f"{group.service}: {group.count} × [{group.fingerprint}] {group.pattern}" for group in groups[:NAMED]
+        )
+        judge.cannot_tell(
+            f"{counted(unreadable, 'line')} of {logs.file} cannot be read: {logs.not_json} not JSON objects, "
+            f"{logs.without_time} without a time{f'; most often {named}' if named else ''}",
+            "a file with one JSON object with a timestamp on each line",
+        )
+    if logs.texts:
+        judge.shows("Lines that are not JSON, by fingerprint", [_text_row(group) for group in logs.texts], SHOWN)
+
+
+def _text_row(group: TextGroup) -> dict[str, str | int]:
+    return {
+        "kind": group.kind or "not known",
+        "fingerprint": group.fingerprint,
+        "service": group.service,
+        "count": group.count,
+        "lines": group.lines,
+        "first": clock(group.first) if group.first else "unknown",
+        "last": clock(group.last) if group.last else "unknown",
+        "pattern": group.pattern,
+        "example": group.example,
+    }
 
 
 def _are_decided(judge: Judge, logs: FunctionLogs) -> None:
@@ -95,12 +142,14 @@ def are_not_ahead(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
 
 
 def tell_of_no_error(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
-    """Require no error-level entry and no status of 500 or above, except what the allow list covers."""
+    """Require no error by level, status or known words, except what the allow list covers; the worst first."""
     known = Known(settings.log_allowances, logs.read_at.astimezone(UTC).date())
     allowed = {group.fingerprint: allowance for group in logs.groups if (allowance := known.of(group))}
     faults = [group for group in logs.groups if group.fingerprint not in allowed]
     for group in faults[:SHOWN]:
-        judge.fails(_described(group), expected="no errors", why=WHY, advice=_advice(group, settings))
+        judge.fails(
+            _described(group), expected="no errors", why=WHYS.get(group.kind, WHY), advice=_advice(group, settings)
+        )
     further = logs.faults - sum(group.count for group in logs.groups) + sum(g.count for g in faults[SHOWN:])
     judge.requires(
         not further,
@@ -116,30 +165,69 @@ def tell_of_no_error(judge: Judge, logs: FunctionLogs, settings: Settings) -> No
 
 WHY = "each error may be a customer's message without an answer"
 
+STOPS = "a function that does not start answers no request"
+
+WHYS: dict[str, str] = {
+    ErrorKind.BOOT: STOPS,
+    ErrorKind.IMPORT: STOPS,
+    ErrorKind.VARIABLE: "a function without a variable that it needs does not start, or fails on requests",
+}
+
+HEALING: dict[str, str] = {
+    ErrorKind.BOOT: "mend the import or the setting that the example names and deploy the function again, "
+    "or deploy the release before (rollback 1)",
+    ErrorKind.IMPORT: "mend the import that the example names (its path, its version, the import map) and deploy "
+    "the function again, or deploy the release before (rollback 1)",
+    ErrorKind.VARIABLE: "set the variable that the example names among the secrets of the edge functions "
+    "(step 3.2), then look at the function's health again",
+    ErrorKind.POSTGRES: "look for the statement in the Postgres logs around that time; a missing table, column or "
+    "privilege may mean that a migration was not applied",
+}
+"""What mends an error of a kind."""
+
+NOUNS: dict[str, tuple[str, str]] = {
+    "": ("entry", "entries"),
+    ErrorKind.VARIABLE: (
+        "entry about a missing environment variable",
+        "entries about a missing environment variable",
+    ),
+}
+
+
+def _healing(group: ErrorGroup | TextGroup) -> str:
+    return HEALING.get(group.kind, "deploy the release before (rollback 1)")
+
+
+def _count(group: ErrorGroup | TextGroup) -> str:
+    """How many entries of its kind: ``2 boot failures``."""
+    return counted(group.count, *NOUNS.get(group.kind, (group.kind, f"{group.kind}s")))
+
 
 def _described(group: ErrorGroup) -> str:
+    level = "" if group.kind and group.level == NO_LEVEL else f" at {group.level}"
     status = "" if group.status is None else f", status {group.status}"
+    state = f", SQLSTATE {group.sqlstate}" if group.sqlstate else ""
     return (
-        f"{group.service}: {counted(group.count, 'entry', 'entries')} at {group.level}{status} "
+        f"{group.service}: {_count(group)}{level}{status}{state} "
         f"[{group.fingerprint}] {group.pattern}, first {clock(group.first)}, last {clock(group.last)}, "
         f"for example: {group.example}"
     )
 
 
 def _advice(group: ErrorGroup, settings: Settings) -> str:
-    back = "its function"
-    if group.service in (*settings.names.webhooks, settings.names.dlq_processor):
-        back = f"the function: supabase functions deploy {group.service}, from a checkout of the release before"
-    return (
-        f"read the log of {group.service} around {clock(group.first)}; if this began with the deployment, "
-        f"roll back {back} (rollback 1); if it is known noise, allow it until a day: [[log_allowances]] "
-        "in deployment.toml"
-    )
+    where = f"read the log of {group.service} around {clock(group.first)}"
+    noise = "if it is known noise, allow it until a day: [[log_allowances]] in deployment.toml"
+    if group.kind in HEALING:
+        return f"{where}; {_healing(group)}; {noise}"
+    own = group.service in (*settings.names.webhooks, settings.names.dlq_processor)
+    back = f"{group.service} from the release before" if own else "the release before"
+    return f"{where}; if this began with the deployment, deploy {back} (rollback 1); {noise}"
 
 
 def _row(group: ErrorGroup, allowed: dict[str, LogAllowance]) -> dict[str, str | int | None]:
     known = allowed.get(group.fingerprint)
     return {
+        "kind": group.kind or "error",
         "fingerprint": group.fingerprint,
         "service": group.service,
         "level": group.level,
@@ -147,6 +235,7 @@ def _row(group: ErrorGroup, allowed: dict[str, LogAllowance]) -> dict[str, str |
         "count": group.count,
         "first": clock(group.first),
         "last": clock(group.last),
+        "SQLSTATE": group.sqlstate,
         "pattern": group.pattern,
         "allowed": "" if known is None else f"until {known.expires}: {known.reason}",
     }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from checks.judge import Judge
 from checks.rules.protection import customer_tables
-from fixtures.database.catalogue import CAUSE, POINTER, REPAIR, Catalogue
+from fixtures.database.catalogue import Catalogue
+from fixtures.outcome import Gap
 from fixtures.settings.model import Settings
 from fixtures.settings.naming import dlq_tables
 
@@ -21,7 +22,8 @@ def is_there(judge: Judge, catalogue: Catalogue, name: str, settings: Settings) 
         return True
     missing = catalogue.what_is_missing(name, schema)
     if catalogue.views is not None and name in {*dlq_tables(settings), *customer_tables(settings)}:
-        judge.cannot_tell(f"{missing}; {POINTER}", REPAIR, CAUSE)
+        gap = Gap.pointing_to(1, missing)
+        judge.cannot_tell(gap.reason, gap.advice, gap.cause)
     else:
         judge.fails(missing, advice=catalogue.how_to_create(name))
     return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import bisect
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -26,38 +27,59 @@ class Span(NamedTuple):
     mask: str
 
 
+_DATE = r"(?:19|20)\d\d[-./](?:0[1-9]|1[0-2])[-./](?:0[1-9]|[12]\d|3[01])"
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+
 _QUOTED = r"""'(?:[^'\\]|\\.)*(?:'|\Z)|"(?:[^"\\]|\\.)*(?:"|\Z)"""
 _NAMES = r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|api_?key|[\w-]*(?:_|-)(?:password|secret|token|key))"
+_OPEN = r"(?P<q>\\{0,31}[\"'])"
+"""A quote, with the backslashes of up to five levels of JSON in JSON."""
 _CLOSE = r"(?:(?<!\\)(?P=q)|\Z)"
+_TYPES = (
+    r"(?:text|uuid|bytea|jsonb?|bigint|integer|smallint|boolean|numeric|varchar|character varying|timestamptz"
+    r"|timestamp with(?:out)? time zone)(?:\(\d+\))?(?:\[\])?"
+)
+"""Types of columns: beside the name of a column they are no value of it."""
+_NO_VALUE = (
+    r"(?!(?:none|null|undefined|missing|absent|empty|unset|required|invalid|expired|refused|denied|failed|not"
+    r"|is|was|header|and|or)(?![\w.~+/=-]))"
+)
+"""Words that say that there is no value, or that are the rest of a sentence."""
+
+PASSWORDS = tuple(
+    re.compile(pattern, flags)
+    for pattern, flags in (
+        # The password of a conninfo, in SQL, in the environment of a command.
+        (rf"\b(?:ssl|pg)?password\s*=\s*(?!…(?:[\s,;)]|$))(?P<m>{_QUOTED}|[^\s&;,\"']+)", re.IGNORECASE),
+        (r"\bpassword\s+'(?P<m>[^']+)'", re.IGNORECASE),
+        (r"\b[A-Z][A-Z0-9_]*(?:SECRET|TOKEN|PASSWORD|_KEY)=(?P<m>[\"']?[\w+/.~-][^\s&]*)", 0),
+        (
+            rf"\bauthorization\\*[\"']?\s*[:=,]\s*\\*[\"']?(?:(?:bearer|basic|token)\s+)?{_NO_VALUE}"
+            r"(?P<m>(?!(?:bearer|basic|token)\s)[\w.~+/=-][^\s\"',;\\]*)",
+            re.IGNORECASE,
+        ),
+    )
+)
 
 CREDENTIALS = tuple(
     re.compile(pattern, flags)
     for pattern, flags in (
-        # The password of a URI, also with unescaped "@", "/" and quotes; not a port followed by a path.
+        # JSON, Python and header syntax: "token": "…", 'apikey': '…'.
         (
-            r"://[^\s:/@?#\"']*:(?!\d{1,5}(?:[/?#]|$))(?P<m>[^\s\"']+|\S+?)@(?=[^\s@\"'/]*(?:[\s\"'/?#,;)]|$))",
-            0,
+            rf"{_OPEN}{_NAMES}(?P=q)\s*:\s*(?P=q)(?!{_TYPES}(?P=q))(?P<m>.*?){_CLOSE}",
+            re.IGNORECASE | re.DOTALL,
         ),
-        # The password of a conninfo, in SQL, in the environment of a command.
-        (rf"\b(?:ssl|pg)?password\s*=\s*(?P<m>{_QUOTED}|[^\s&;,\"']+)", re.IGNORECASE),
-        (r"\bpassword\s+'(?P<m>[^']+)'", re.IGNORECASE),
-        (r"\b[A-Z][A-Z0-9_]*(?:SECRET|TOKEN|PASSWORD|_KEY)=(?P<m>[\"']?[\w+/.~-][^\s&]*)", 0),
-        # JSON, Python and header syntax: "token": "…", 'apikey': '…', authorization: Bearer ….
-        (rf"(?P<q>\\*[\"']){_NAMES}(?P=q)\s*:\s*(?P=q)(?P<m>.*?){_CLOSE}", re.IGNORECASE | re.DOTALL),
         (
-            r"\bauthorization\\*[\"']?\s*[:=,]\s*\\*[\"']?(?:(?:bearer|basic|token)\s+)?"
-            r"(?P<m>(?!(?:bearer|basic|token)\s)[\w.~+/=-][^\s\"',;\\]*)",
+            rf"\b(?:x-)?api-?key\\*[\"']?\s*[:=,]\s*\\*[\"']?{_NO_VALUE}(?P<m>[\w.~+/=-][^\s\"',;\\&]*)",
             re.IGNORECASE,
         ),
-        (r"\b(?:x-)?api-?key\\*[\"']?\s*[:=,]\s*\\*[\"']?(?P<m>[\w.~+/=-][^\s\"',;\\&]*)", re.IGNORECASE),
-        (r"\bbearer[\s:]+(?P<m>(?=\S*\d|\S{16})[\w.~+/=-]{6,})", re.IGNORECASE),
         (r"\btoken\s+token=(?P<m>[^\s\"',;]+)", re.IGNORECASE),
         # URL queries.
         (r"\bhub(?:\.|%2E)verify_token(?:=|%3D)(?P<m>[^&\s\"'<>]+)", re.IGNORECASE),
         (rf"[?&]{_NAMES}=(?P<m>[^&\s\"'<>]+)", re.IGNORECASE),
         (r"[?&](?:apikey|key|sig|signature)=(?P<m>[^&\s\"'<>]+)", re.IGNORECASE),
         # Tokens with a known prefix.
-        (r"(?P<m>\beyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?)", 0),
+        (r"(?P<m>\beyJ[\w-]{5,1024}\.[\w-]{5,}(?:\.[\w-]*)?)", 0),
         (
             r"(?P<m>\b(?:sb_secret_|sbp_|glsa_|glc_|gh[pousr]_|github_pat_|xox[abeprs]-|EAA(?=\w{20}))[\w-]{8,})",
             0,
@@ -71,10 +93,31 @@ CREDENTIALS = tuple(
 MESSAGES = tuple(
     re.compile(pattern, re.DOTALL)
     for pattern in (
-        rf"(?P<q>\\*[\"'])(?:[\w.]+\.)?(?:body|caption|text)(?P=q)\s*:\s*(?P=q)(?P<m>.*?){_CLOSE}",
-        rf"(?P<q>\\*[\"'])profile(?P=q)\s*:\s*\{{\s*(?P=q)name(?P=q)\s*:\s*(?P=q)(?P<m>.*?){_CLOSE}",
+        rf"{_OPEN}(?:[\w.]+\.)?(?:body|caption|text)(?P=q)\s*:\s*(?P=q)(?P<m>.*?){_CLOSE}",
+        rf"{_OPEN}profile(?P=q)\s*:\s*\{{\s*(?P=q)name(?P=q)\s*:\s*(?P=q)(?P<m>.*?){_CLOSE}",
     )
 )
+
+_URI_USER = re.compile(r"://[^\s:/@?#\"']*:(?!\d{1,5}(?:[/?#]|$))")
+"""The part of a URI before a password; not a port followed by a path."""
+_URI_HOST = re.compile(r"@(?=[^\s@\"'/]*(?:[\s\"'/?#,;)]|$))")
+"""The end of a password before a host: an unescaped ``@`` may be part of the password."""
+
+_BEARER = re.compile(r"\bbearer[\s:]++(?P<m>(?=\S{0,200}?\d|\S{16})[\w.~+/=-]{6,}+)", re.IGNORECASE)
+_NOT_A_TOKEN = re.compile(
+    "|".join(
+        (
+            rf"(?:{_OCTET}\.){{3}}{_OCTET}(?![\w~+/=-])",
+            r"(?:[a-z0-9-]{1,63}\.)+(?:com|co|io|net|org|dev|app|rw|internal|local|cloud|example)\.?(?![\w.~+/=-])",
+            rf"{_DATE}(?:T\d\d:\d\d|(?![\w~+/=-]))",
+            r"[A-Z]{2,}(?:_[A-Z]{2,})+\.?(?![\w.~+/=-])",
+            r"(?:app\.settings|vault)\.[a-z_]+\.?(?![\w.~+/=-])",
+            r"current_setting\(",
+            r"(?:realm|scope|error|error_description|resource_metadata)=",
+        )
+    )
+)
+"""What follows the word bearer in a sentence: a host, a date, the name of a variable or setting, a parameter."""
 
 _BASIC = re.compile(r"\bbasic\s+(?P<m>[A-Za-z0-9+/_-]{6,}={0,2})", re.IGNORECASE)
 
@@ -82,17 +125,16 @@ WAMID = re.compile(r"\bwamid\.(?P<m>[A-Za-z0-9+/=_%-]+)")
 _BASE64 = re.compile(r"(?<!wamid\.)(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{16,4096}={0,2}")
 _DIGITS = re.compile(rb"(?<!\d)\d{9,15}(?!\d)")
 
-_DATE = r"(?:19|20)\d\d[-./](?:0[1-9]|1[0-2])[-./](?:0[1-9]|[12]\d|3[01])"
 _CLOCK = r"\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:\s?(?:Z|UTC|[+-]\d\d(?::?\d\d)?))?"
 _ANY_YEAR = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?"
 """A date and a time, in any year, such as 9999."""
 _DENSE_DATE = r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
-_OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _HEX = "|".join(rf"[0-9a-fA-F]{{{length}}}" for length in (128, 96, 64, 56, 40, 32, 24, 20, 16, 12, 10, 8))
-_UNITS = r" ?(?:bytes|[kKMGT]?i?B|[mµun]s|seconds|rows?|tuples?|pages?|blocks?|transactions?|%)|s"
+_UNITS = r" ?(?:bytes|[kKMGT]?i?B|[mµun]s|seconds|rows?|(?:dead |live )?tuples?|pages?|blocks?|transactions?|%)|s"
 _COUNTED = (
     "pid|xid|oid|runid|jobid|job|run|age|line|size|count|total|limit|seed|build|port|version|"
-    "fingerprint|sha|commit|hash|digest|bytes|rows|tuples|duration|ms"
+    "fingerprint|sha|commit|hash|digest|bytes|rows|tuples|duration|ms|content-length|"
+    "(?:memory|heap|cpu_time)_(?:used|total|limit)|(?:run|job|workflow|pipeline|deployment)_id"
 )
 SETTING = re.compile(r".*_(?:age|size|limit|cost|delay|threshold|mem|memory|bytes|ms|seconds)")
 """Names of fields that hold a number, even if the value is a string."""
@@ -117,7 +159,8 @@ PERSONAL = re.compile(
             rf"(?<![+\d])\d+(?:{_UNITS})(?![\w.])",
             # Round numbers and the largest numbers of 32 bits are limits and settings.
             r"(?<![+\d])(?:[1-9]\d{0,3}0{5,}|214748364[78]|429496729[56])(?!\d)",
-            rf"\b(?:{_COUNTED})[\"']?[ =:#]{{1,2}}\d+(?![\d ]*\d)",
+            rf"\b(?:{_COUNTED})[\"']?[ =:#]{{1,2}}\d++(?! ?\d|[a-fA-F]|-[0-9a-fA-F]{{4}}-)",
+            r"/(?:runs|jobs|pipelines)/\d+(?!\d)",
             r"\bseed\b[\w ]{0,40}[ =:#]{1,2}\d{1,10}(?!\d)",
             r"(?<=://)[\w.%-]+@)",
             r"(?P<email>(?<![\w.+%-])[\w.+%-]{1,256}(?:@|%40)[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b)",
@@ -134,17 +177,57 @@ PERSONAL = re.compile(
 _SHORTEST = {"plus": 7, "area": 8, "bare": 8, "pair": 9, "groups": 8}
 
 
-def credentials(text: str) -> Iterator[Span]:
-    """Find passwords, tokens and signatures, and the texts of messages in JSON."""
-    for pattern in CREDENTIALS:
+def passwords(text: str) -> Iterator[Span]:
+    """Find values that stand where only a password or a credential stands."""
+    yield from _uri_passwords(text)
+    for pattern in PASSWORDS:
         for match in pattern.finditer(text):
             yield Span(*match.span("m"), SECRET)
     for match in _BASIC.finditer(text):
         if b":" in _decoded(match["m"]):
             yield Span(*match.span("m"), SECRET)
+
+
+def credentials(text: str) -> Iterator[Span]:
+    """Find tokens, keys and signatures."""
+    for pattern in CREDENTIALS:
+        for match in pattern.finditer(text):
+            yield Span(*match.span("m"), SECRET)
+    for match in _BEARER.finditer(text):
+        if not _NOT_A_TOKEN.match(text, match.start("m")):
+            yield Span(*match.span("m"), SECRET)
+
+
+def messages(text: str) -> Iterator[Span]:
+    """Find the texts of messages in JSON."""
     for pattern in MESSAGES:
         for match in pattern.finditer(text):
             yield Span(*match.span("m"), MESSAGE)
+
+
+def _uri_passwords(text: str) -> Iterator[Span]:
+    """Passwords of URIs, also with unescaped ``@``, ``/`` and quotes.
+
+    A password ends at the last ``@`` before a host, a quote and a space; else at the first one before a space.
+    """
+    ends = [match.start() for match in _URI_HOST.finditer(text)] if "://" in text else []
+    quotes = [match.start() for match in re.finditer(r"[\s\"']", text)] if ends else []
+    spaces = [match.start() for match in re.finditer(r"\s", text)] if ends else []
+    position = 0
+    while ends and (user := _URI_USER.search(text, position)):
+        start, position = user.end(), user.start() + len("://")
+        first = bisect.bisect_right(ends, start)
+        last = bisect.bisect_left(ends, _next(quotes, start, len(text))) - 1
+        index = last if last >= first else first
+        if index < len(ends) and ends[index] < _next(spaces, start, len(text)):
+            position = ends[index]
+            yield Span(start, position, SECRET)
+
+
+def _next(positions: list[int], start: int, end: int) -> int:
+    """The first of the positions from ``start`` on; ``end`` without one."""
+    index = bisect.bisect_left(positions, start)
+    return positions[index] if index < len(positions) else end
 
 
 def message_ids(text: str) -> Iterator[Span]:

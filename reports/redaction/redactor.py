@@ -6,14 +6,19 @@ numbers, e-mail addresses, texts of messages. Fails closed: what cannot be redac
 
 from __future__ import annotations
 
+import bisect
 import re
 import string
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from fixtures.secret import Secret
 from reports.redaction import patterns
+from reports.redaction.cuts import Cuts
+from reports.redaction.names import KnownNames
 from reports.redaction.patterns import MASKS, MESSAGE, PHONE, SECRET, WITHHELD, Span
+from reports.redaction.quotes import quoted
 from reports.redaction.secret_forms import Forms, forms, is_word_like
 
 Finder = Callable[[str], Iterable[Span]]
@@ -25,13 +30,6 @@ _ROUNDS = 6
 _CACHED_TEXTS = 10_000
 _CACHED_LENGTH = 200
 """Short texts whose redaction is cached: the same names and dots are written thousands of times."""
-
-_CUT = re.compile(r"\.\.\.|…")
-SHORTEST_REMAINS = 4
-"""Shortest part of a secret that is masked beside a cut (``…``); shorter parts reveal too little."""
-
-_SCHEME = re.compile(r"[A-Za-z]+(?=:|%(?:25)*3A)")
-"""The scheme of a secret URL, which is not secret."""
 
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"} | {
     code: f"\\u{code:04x}" for code in (0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -45,14 +43,6 @@ _BASE64_CHARACTERS = frozenset(string.ascii_letters + string.digits + "+/-_=")
 _PHONE_KEYS = frozenset({"phone_number", "phone", "display_phone_number", "wa_id", "recipient_id", "msisdn"})
 _SECRET_KEYS = frozenset({"password", "authorization", "apikey", "api_key", "access_token", "x-hub-signature-256"})
 _MESSAGE_PARENTS = frozenset({"text", "button", "interactive", "reply", "image", "video", "document"})
-
-_LOG_QUOTES = (
-    re.compile(r'"(?P<m>(?:[^"\\]|\\.)*)(?:"|\Z)', re.DOTALL),
-    re.compile(r"(?<!\w)'(?P<m>.*?)(?:'(?!\w)|\Z)", re.DOTALL),
-    re.compile(r"[`“«](?P<m>.*?)(?:[`”»]|\Z)", re.DOTALL),
-    re.compile(r"\)=\((?P<m>.*?)(?:\)|\Z)", re.DOTALL),
-    re.compile(r"(?<!error )(?<!error_)\b(?:body|text|caption|message)\s*[:=]\s*(?P<m>\S.*)", re.I | re.DOTALL),
-)
 
 
 class Redactor:
@@ -69,6 +59,8 @@ class Redactor:
         self._base64_parts: set[str] = set()
         self._words: set[str] = set()
         self._plain_words: set[str] = set()
+        self._cuts = Cuts()
+        self._names = KnownNames()
         self._word_pattern: re.Pattern[str] | None = None
         self._cache: dict[str, str] = {}
         for secret in secrets:
@@ -85,10 +77,20 @@ class Redactor:
         self._caseless |= found.caseless
         self._base64_parts |= found.base64_parts
         self._words |= found.words
+        for form in found.anywhere:
+            self._cuts.learn(form)
         if is_word_like(value):
             self._plain_words.add(value)
         longest_first = sorted(self._words, key=len, reverse=True)
         self._word_pattern = re.compile("|".join(map(_whole_word, longest_first))) if longest_first else None
+        self.learn_names(())
+
+    def learn_names(self, names: Iterable[str]) -> None:
+        """Don't mask these names by a pattern: of schemas, tables, columns, settings, jobs and functions.
+
+        A name that looks like a token or a phone number, or that is part of a secret of the run, gains nothing.
+        """
+        self._names.learn(names, self._anywhere | self._words)
         self._cache.clear()
 
     def text(self, text: str) -> str:
@@ -106,7 +108,7 @@ class Redactor:
 
     def log_line(self, text: str) -> str:
         """A line of a deployment's log; also masks what is in quotes or follows ``body:`` or ``message:``."""
-        return self._or_withheld(lambda: self._repeat(text, self._secrets, patterns.personal, _quoted))
+        return self._or_withheld(lambda: self._repeat(text, self._secrets, patterns.personal, quoted))
 
     def data(self, data: Any) -> Any:
         """JSON-like data with its strings redacted; numbers, booleans and the structure stay.
@@ -138,15 +140,17 @@ class Redactor:
 
     def _secrets(self, text: str) -> Iterator[Span]:
         yield from self._learnt(text)
-        yield from patterns.credentials(text)
-        yield from patterns.message_ids(text)
+        yield from patterns.passwords(text)
+        yield from patterns.messages(text)
+        for span in (*patterns.credentials(text), *patterns.message_ids(text)):
+            if text[span.start : span.end].rstrip(".") not in self._names:
+                yield span
 
     def _learnt(self, text: str) -> Iterator[Span]:
         for forms_, within in ((self._anywhere, text), (self._caseless, text.translate(_LOWER))):
             for form in forms_:
                 yield from (Span(start, start + len(form), SECRET) for start in _positions(within, form))
-        for match in _CUT.finditer(text):
-            yield from (_remains(text, match, form) for form in self._anywhere)
+        yield from self._cuts.remains(text)
         for part in self._base64_parts:
             for start in _positions(text, part):
                 yield Span(*_around(text, start, start + len(part)), SECRET)
@@ -186,19 +190,24 @@ class Redactor:
 def _masked(text: str, spans: Iterable[Span]) -> str:
     """The text with its spans masked; overlapping spans become one, and masks of an earlier pass stay."""
     kept = [match.span() for match in MASKS.finditer(text)]
-    wanted = sorted(
-        span
-        for span in spans
-        if span.start < span.end and not any(start <= span.start and span.end <= end for start, end in kept)
-    )
+    wanted = sorted(span for span in spans if span.start < span.end and not _within(span, kept))
+    merged: list[Span] = []
+    for span in wanted:
+        if merged and span.start < merged[-1].end:
+            merged[-1] = merged[-1]._replace(end=max(span.end, merged[-1].end))
+        else:
+            merged.append(span)
     parts, position = [], 0
-    while wanted:
-        start, end, mask = wanted.pop(0)
-        while wanted and wanted[0].start < end:
-            end = max(end, wanted.pop(0).end)
+    for start, end, mask in merged:
         parts += [text[position:start], mask]
         position = end
     return "".join(parts) + text[position:]
+
+
+def _within(span: Span, kept: list[tuple[int, int]]) -> bool:
+    """Whether a span lies within one of the masks, which are in order."""
+    index = bisect.bisect_right(kept, (span.start, sys.maxsize)) - 1
+    return index >= 0 and span.end <= kept[index][1]
 
 
 def _positions(text: str, form: str) -> Iterator[int]:
@@ -219,27 +228,10 @@ def _around(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _remains(text: str, cut: re.Match[str], form: str) -> Span:
-    """The parts of a secret beside a cut; an empty span if there are none."""
-    scheme = _SCHEME.match(form)
-    shortest = SHORTEST_REMAINS + (scheme.end() if scheme else 0)
-    longest = range(len(form) - 1, shortest - 1, -1)
-    before = next((length for length in longest if text.endswith(form[:length], 0, cut.start())), 0)
-    after = next((length for length in longest if text.startswith(form[-length:], cut.end())), 0)
-    return Span(cut.start() - before, cut.end() + after, SECRET) if before or after else Span(0, 0, SECRET)
-
-
 def _whole_word(value: str) -> str:
     left = r"(?<!\w)" if re.match(r"\w", value) else ""
     right = r"(?!\w)" if re.search(r"\w\Z", value) else ""
     return f"{left}{re.escape(value)}{right}"
-
-
-def _quoted(text: str) -> Iterator[Span]:
-    for pattern in _LOG_QUOTES:
-        for match in pattern.finditer(text):
-            if match["m"].strip("…"):
-                yield Span(*match.span("m"), "…")
 
 
 def _is_phone(value: object, path: tuple[str, ...]) -> bool:

@@ -247,6 +247,15 @@ def test_run_that_is_stuck_is_found(which, deployment):
     expect(judge_all(DATABASE_CHECKS, evidence), expected)
 
 
+def test_inactive_job_is_one_message(outcomes, deployment):
+    """That it has not run since has no other cause, and needs no other advice."""
+    deployment.superuser_execute(
+        f"UPDATE cron.job SET active = false WHERE {OF_THE_JOB};"
+        "DELETE FROM cron.job_run_details WHERE start_time > now() - interval '2 hours'"
+    )
+    assert outcomes()[JOB].reason == "job process-dlq-entries is inactive"
+
+
 def test_run_cut_off_by_a_crash_is_only_reported(outcomes, deployment):
     """A run that a server restart ended is reported and fails nothing."""
     deployment.superuser_execute(UNFINISHED.format(since="30 hours", behind=36))

@@ -69,7 +69,9 @@ def test_hidden_runs_are_unproven(any_deployment, judged):
 
 def test_rare_jobs_that_were_not_due_do_not_apply(any_deployment, judged):
     """A deployment whose only jobs are monthly has no run in most windows; one that runs often has to."""
-    any_deployment.superuser_execute("DELETE FROM cron.job_run_details; UPDATE cron.job SET schedule = '0 0 29 2 *'")
+    any_deployment.superuser_execute(
+        "DELETE FROM cron.job_run_details; UPDATE cron.job SET schedule = '0 0 29 2 *'"
+    )
     outcome = judged()
     assert outcome.status is Status.NOT_APPLICABLE
     assert outcome.reason.startswith("no job was due since 20")

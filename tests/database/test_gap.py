@@ -6,7 +6,6 @@ import pytest
 
 from checks.test_immediate import test_dlq_table_exists_and_is_accessible as check_01
 from fixtures.advice import sql
-from fixtures.database.catalogue import REPAIR
 from fixtures.outcome import Gap, Status, Unproven
 from tests.outcomes import read
 
@@ -16,7 +15,7 @@ NO_RIGHTS = "REVOKE pg_read_all_data FROM easymo_verifier;"
 
 def pointed(reason):
     """The gap for something that is missing, or cannot serve: check 1 fails with this reason."""
-    return Gap(Status.UNPROVEN, f"{reason}; check 1 names the cause", REPAIR, "check-01")
+    return Gap.pointing_to(1, reason)
 
 
 def unproven(reason, advice):

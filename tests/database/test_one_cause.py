@@ -8,13 +8,14 @@ import pytest
 
 from checks import test_immediate as checks
 from checks.checklist import item_of
-from fixtures.database.catalogue import MIGRATE, REPAIR
+from fixtures.database.catalogue import MIGRATE
 from fixtures.outcome import Status
 from fixtures.settings.address import DatabaseAddress
 from tests.database.test_reading import OF_DATABASE
 from tests.outcomes import judge_all, read
 
 POINTER = "; check 1 names the cause"
+REPAIR = "repair what check 1 names, then run the checks again"
 REASONS = {
     "webhook_dlq": ("check-05", "check-09", "check-10", "check-12"),
     "dlq_processing_log": ("check-03", "check-09", "check-12"),

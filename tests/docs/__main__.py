@@ -11,7 +11,7 @@ from tests.shapes import page as shapes
 
 
 def main() -> None:
-    """Write the indexes, the reference of the settings, the page of the shapes, and the SQL of the role."""
+    """Write the checks' index, the settings' reference, the page of the shapes, the SQL of the role."""
     index.FILE.write_text(index.render(), encoding="utf-8")
     reference.PAGE.write_text(reference.renewed(reference.PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     shapes.FILE.write_text(shapes.render(), encoding="utf-8")

@@ -56,8 +56,8 @@ def test_error_fails_with_all_facts(judged: Judging) -> None:
     )
     assert outcome.judge is not None
     assert outcome.judge.violations[0].advice == (
-        "read the log of wa-webhook around 2026-01-31 11:59:00 UTC; if this began with the deployment, roll back "
-        "the function: supabase functions deploy wa-webhook, from a checkout of the release before (rollback 1); "
+        "read the log of wa-webhook around 2026-01-31 11:59:00 UTC; if this began with the deployment, deploy "
+        "wa-webhook from the release before (rollback 1); "
         "if it is known noise, allow it until a day: [[log_allowances]] in deployment.toml"
     )
     assert outcome.judge.tables[0].rows[0]["count"] == 2
@@ -82,7 +82,7 @@ def test_errors_beyond_those_shown_are_counted(judged: Judging) -> None:
 
 
 def test_storm_of_allowed_errors_fails(judged: Judging, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fixtures.logs.read.FINGERPRINTED", 1)
+    monkeypatch.setattr("fixtures.logs.tally.FINGERPRINTED", 1)
     outcome = judged(FAULT, FAULT, settings=Settings(log_allowances=(VALID,)))
     assert outcome.status is Status.FAILED
     assert outcome.reason == "1 more entry, rarer or earlier than the fingerprints above (1 fingerprint in all)"
@@ -96,7 +96,7 @@ def test_storm_of_allowed_errors_fails(judged: Judging, monkeypatch: pytest.Monk
         ([line(request_id="easymo-verification-1")], "no entries in functions.log since"),
         (
             [line(), "Listening", '{"level": "info"}'],
-            "2 lines of functions.log cannot be read: 1 not JSON objects, 1 without a time",
+            "2 lines of functions.log cannot be read: 1 not JSON objects, 1 without a time; most often unnamed:",
         ),
         ([line(), line(level="oops"), line(level=None)], "2 entries without a known level and without a status: "),
     ],

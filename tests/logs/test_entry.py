@@ -92,6 +92,23 @@ def test_text_is_event_or_message_and_cause(fields: dict[str, Any], text: str) -
     assert entry(**fields).text == text
 
 
+@pytest.mark.parametrize(
+    ("fields", "service"),
+    [
+        ({"service": "wa-webhook"}, "wa-webhook"),
+        ({"service_name": "new-function"}, "new-function"),
+        ({"function_slug": "new-function", "function_id": "6f1c"}, "new-function"),
+        ({"function_id": "6f1c2b1e-1234-4234-8234-123456789012"}, "6f1c2b1e-1234-4234-8234-123456789012"),
+        ({"metadata": {"function_id": "fn-1"}}, "fn-1"),
+        ({"event_message": "[wa-webhook] booted"}, "wa-webhook"),
+        ({"event_message": "[Error] booted"}, "unnamed"),
+        ({"event_message": "booted", "context": {"other": 1}, "metadata": [1]}, "unnamed"),
+    ],
+)
+def test_service_is_the_deployments_own_name(fields: dict[str, Any], service: str) -> None:
+    assert entry(**fields).service == service
+
+
 @pytest.mark.parametrize("line", [b"", b"plain", b"[1]", b"3", b'{"a":', b"\xff{}", b"[" * 100_000, b'{"a": NaN}'])
 def test_line_without_object_is_not_json(line: bytes) -> None:
     with pytest.raises(NotJsonError):

@@ -36,13 +36,30 @@ from fixtures.logs.fingerprint import fingerprint, pattern_of, words_of
         ("jwt eyJabc.eyJdef.ghi expired", "jwt <token> expired"),
         ("ids 1, 2, 3 and 4", "ids <n> and <n>"),
         ("  two\t spaces ", "two spaces"),
+        ('relation "wa_events_2026_11" is missing', "relation wa_events_<n>_<n> is missing"),
+        ('violates unique constraint "api_keys_pkey"', "violates unique constraint api_keys_pkey"),
+        ("Key (phone_number)=(Alice 0788) exists", "Key (phone_number)=(<text>) exists"),
+        ("'WA_VERIFY_TOKEN' is not set", "WA_VERIFY_TOKEN is not set"),
+        (
+            'Module not found "https://deno.land/x/zod@v3.22.4/mod.ts"',
+            "Module not found https://deno.land/x/zod@v<n>/mod.ts",
+        ),
+        ('Relative import path "zod" not prefixed', "Relative import path zod not prefixed"),
+        ('relation "meet me at noon" is missing', "relation <text> is missing"),
     ],
 )
 def test_variable_parts_are_replaced(text: str, pattern: str) -> None:
     assert pattern_of(text) == pattern
 
 
-TEXTS = st.text() | st.text(alphabet="aZ f0123456789+-()./:@?#=&'\"`<>%_,", max_size=200)
+NAMED = st.lists(
+    st.sampled_from(
+        ["relation ", "column ", "module ", "import path ", '"', "'", "`", "webhook_dlq", "A_B", "https://a.b/c@1",
+         ")=(", ")", "(", "npm:", "@", "<text>", " ", "1", "body: ", "./x"]
+    ),
+    max_size=15,
+).map("".join)  # fmt: skip
+TEXTS = NAMED | st.text() | st.text(alphabet="aZ f0123456789+-()./:@?#=&'\"`<>%_,", max_size=200)
 
 
 @settings(deadline=None, derandomize=True)
@@ -72,7 +89,8 @@ def test_words_exclude_placeholders() -> None:
     assert words_of("user <text> has <n> rows") == "userhasrows"
 
 
-@pytest.mark.parametrize("piece", ["a", "(", "/", "'", '"', "1.", "a@", "%40", "body:", "<n>", "://", " '", "f1"])
+@pytest.mark.parametrize("piece", ["a", "(", "/", "'", '"', "1.", "a@", "%40", "body:", "<n>", "://", " '", "f1",
+                                   "relation ", 'module "', ")=(", "import path '"])  # fmt: skip
 def test_no_text_takes_long(piece: str) -> None:
     text = (piece * 2000)[:2000]
     begin = time.process_time()

@@ -126,7 +126,7 @@ def test_most_frequent_fingerprints_are_kept(read: Reader) -> None:
 
 
 def test_storm_is_only_counted(read: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fixtures.logs.read.FINGERPRINTED", 3)
+    monkeypatch.setattr("fixtures.logs.tally.FINGERPRINTED", 3)
     logs = read(*[line(level="error")] * 5)
     assert (logs.faults, logs.groups[0].count) == (5, 3)
 

@@ -58,3 +58,27 @@ def test_without_a_log_file_nothing_is_proven(tmp_path: Path) -> None:
     assert run.status == 1, run.output
     assert run.verdict["verdict"] == "unproven"
     assert "set EASYMO_LOG_FILE to a file of JSON lines" in " ".join(run.output.split())
+
+
+def test_boot_failure_in_text_is_readable_in_the_report(tmp_path: Path) -> None:
+    """The module, the variable and the function's name reach the report, and no word of a customer does."""
+    log = tmp_path / "functions.log"
+    write_log(log)
+    with log.open("a") as file:
+        file.write('[wa-new] worker boot error: Module not found "https://deno.land/x/zod@v3.22.4/mod.ts".\n')
+        file.write("    at file:///home/deno/functions/wa-new/index.ts:1:26\n")
+        file.write(f"[wa-webhook] Missing environment variable WA_VERIFY_TOKEN\n{WORDS}\n")
+    environ = environment(EASYMO_BASE_URL="http://127.0.0.1:9", EASYMO_LOG_FILE=str(log))
+    run = run_suite(tmp_path / "report", "-m", "immediate", "-k", "functions_logged", environ=environ)
+    assert run.verdict["verdict"] == "no-go"
+    [case] = run.check("check-06")["cases"]
+    assert case["reason"].startswith("wa-new: 1 boot failure [")
+    summary = (run.folder / "summary.md").read_text().replace("\\", "")
+    for shown in (
+        "zod@v3.22.4/mod.ts",
+        "Missing environment variable WA_VERIFY_TOKEN",
+        "wa-webhook: 1 entry about",
+    ):
+        assert shown in case["reason"]
+        assert shown in summary
+    assert not [path for path in run.folder.rglob("*") if path.is_file() and WORDS in path.read_text()]

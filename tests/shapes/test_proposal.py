@@ -111,3 +111,14 @@ def test_absent_database_is_one_sentence(tmp_path):
     assert "--propose-settings: the database at 127.0.0.1:1" in run.output
     assert "secret" not in run.output
     assert "Traceback" not in run.output
+
+
+def test_stranger_in_a_schema_of_its_own_is_proposed(any_deployment, proposed):
+    """Each table stands for the right one of the contract, though none has most of its columns."""
+    wanted = settings_of("hand_grown")
+    grow(any_deployment, "hand_grown", wanted)
+    output, settings = proposed()
+    assert settings.names.schema == "whatsapp"
+    assert settings.names.tables == wanted.names.tables, output
+    assert {one.table for one in settings.dead_letters} == {one.table for one in wanted.dead_letters}
+    assert settings.columns.wa_events == wanted.columns.wa_events

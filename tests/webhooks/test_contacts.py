@@ -13,7 +13,7 @@ import trustme
 
 from checks import test_daily
 from fixtures.outcome import Status, Unproven
-from fixtures.webhooks.model import CAUSE, Met
+from fixtures.webhooks.model import Met
 from tests.following import mend
 from tests.outcomes import judge as judge_case
 from tests.outcomes import read as read_all
@@ -219,7 +219,7 @@ def test_pointers_name_the_check(server: Server) -> None:
     assert case.status is Status.UNPROVEN
     with pytest.raises(Unproven, match="did not answer") as raised:
         contacts.need("wa-webhook")
-    assert raised.value.cause == CAUSE
+    assert raised.value.cause == "check-04"
 
 
 def test_endpoint_that_breaks_later_has_one_reason() -> None:
@@ -250,4 +250,4 @@ def test_breakers_of_a_function_that_is_away_point_to_its_case(any_deployment, s
     assert judge_case(ANSWERS, evidence, edge_function=CORE).status is Status.FAILED
     breakers = evidence.piece("circuit_breakers")
     assert breakers.reported_gap.reason == POINTER
-    assert breakers.reported_gap.cause == CAUSE
+    assert breakers.reported_gap.cause == "check-04"

@@ -27,7 +27,7 @@ INSERT INTO public.dlq_processing_log (status) VALUES ('completed')
 STORY = Story(
     shape="half_migrated",
     title="Half-migrated",
-    text="Of the application's four migrations only the first was applied, and the history of migrations says so. The "
+    text="Only the first of the application's four migrations was applied, as their history shows. The "
     "names are the contract's.",
     verdicts={"immediate": Verdict.NO_GO, "daily": Verdict.CONCERNS, "deploy": Verdict.UNPROVEN},
     healthy={
@@ -72,6 +72,7 @@ STORY = Story(
                 "ALTER TABLE public.wa_events SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 5)",
                 "ALTER TABLE public.whatsapp_messages SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 5)",
             ),
+            sentence="look in the application's repository for a migration that creates it and was not applied here",
             left={
                 "check-02[create-wa-events-partitions]": "failed: no job create-wa-events-partitions is scheduled",
             },
@@ -90,6 +91,7 @@ STORY = Story(
                 "ALTER TABLE public.wa_events SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 5)",
                 "ALTER TABLE public.whatsapp_messages SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 5)",
             ),
+            sentence="look in the application's repository for a migration that was not applied here and defines function public.create_wa_events_partition()",
             by_hand=THIRD + FOURTH + ROLE,
         ),
         Fault(

@@ -8,7 +8,7 @@ STORY = Story(
     shape="hand_grown",
     title="Hand-grown, with two queues",
     text="Written in the SQL editor, in a schema of its own: a queue of deliveries and one of templates, events in "
-    "daily checked partitions, a log of passes and directions in words of its own. Nothing records migrations.",
+    "monthly partitions, and own words for statuses, passes and directions. Nothing records migrations.",
     verdicts={"immediate": Verdict.GO, "daily": Verdict.GO, "deploy": Verdict.GO},
     endpoints=functions("hook", processor="retrier"),
     by_default={

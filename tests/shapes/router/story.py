@@ -36,7 +36,6 @@ STORY = Story(
             wrong="Forwarding fails, and the router answers 200 to whatever it gets.",
             endpoints=swallowing,
             says=SWALLOWED,
-            commands=("supabase functions deploy gateway --no-verify-jwt",),
             sentence="see the logs of gateway, and of the function that it forwards to",
             left=SWALLOWED,
         ),

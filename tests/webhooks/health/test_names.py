@@ -71,7 +71,10 @@ def test_router_without_its_setting_fails(server: Server) -> None:
     assert not_passed(judged.outcomes) == {STEP_OF[CORE]: Status.FAILED, CORE: Status.FAILED}
     assert "the address of wa-webhook-core answered as service wa-router" in judged[CORE].reason
     advice = str(judged.said(CORE).violations[0].advice)
-    assert "or set names.answers_as, if wa-router answers for wa-webhook-core on purpose" in advice
+    assert advice == (
+        "deploy the code of wa-webhook-core under its name, or set names.answers_as, if wa-router answers for "
+        "wa-webhook-core on purpose"
+    )
 
 
 def test_function_in_place_of_its_router_fails(server: Server) -> None:
