@@ -28,7 +28,10 @@ class Absence:
 
 FAILURES = {
     Met.NOTHING: Absence(
-        "no function is deployed as {function}: its address answers {got}", LOST, "", deploy=True
+        "no function is deployed as {function}: its address answers {got}",
+        LOST,
+        "or correct names.webhooks and names.dlq_processor, if it has another name",
+        deploy=True,
     ),
     Met.NO_START: Absence(
         "{function} does not start: the gateway answers {got}{times}",
@@ -78,7 +81,7 @@ def _fails(judge: Judge, contact: Contact, function: str) -> None:
         absence.found.format(function=function, got=contact.got, times=times),
         expected=EXPECTED,
         why=absence.why,
-        advice=deploying(function) if absence.deploy else absence.advice,
+        advice=deploying(function) + absence.advice if absence.deploy else absence.advice,
     )
 
 

@@ -116,6 +116,8 @@ def _how_to_answer(health: HealthAnswer, name: str) -> str:
         return (
             f"deploy {function} with a health route, or add it to names.without_health if it has none on purpose"
         )
+    if health.service == function:
+        return f"deploy the code that answers as {name}, or take {function} out of names.answers_as"
     return (
         f"deploy the code of {function} under its name, or set names.answers_as, if {health.service} answers for "
         f"{function} on purpose"

@@ -114,6 +114,8 @@ def test_deploying_heals(server: Server, cause: str) -> None:
         evidence = read(settings_for(), access_to(base_url), frozenset({"endpoint_contacts"}))
         return judge_case(ANSWERS, evidence, edge_function=CORE)
 
+    named = "or correct names.webhooks and names.dlq_processor, if it has another name"
+    assert (named in str(look().advice)) is (cause == "not deployed")
     assert mend(None, look, shell=supabase) == [f"supabase functions deploy {CORE} --no-verify-jwt"]
 
 

@@ -83,6 +83,9 @@ def test_function_in_place_of_its_router_fails(server: Server) -> None:
     assert not_passed(judged.outcomes) == {STEP_OF[CORE]: Status.FAILED, CORE: Status.FAILED}
     assert "answered as service wa-webhook-core" in judged[CORE].reason
     assert judged.said(CORE).violations[0].expected == "service wa-router, by names.answers_as"
+    assert judged.said(CORE).violations[0].advice == (
+        "deploy the code that answers as wa-router, or take wa-webhook-core out of names.answers_as"
+    )
 
 
 def without_health(response: Response, function: str = CORE) -> Any:
