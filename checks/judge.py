@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from fixtures import advice as advices
-from fixtures.advice import Help
-from fixtures.outcome import CheckFailed, Unproven, Violation
+from fixtures.advice import Help, in_turn
+from fixtures.outcome import CheckFailed, Gap, Unproven, Violation
 
 Cell = str | int | float | bool | None
 
@@ -98,6 +97,10 @@ class Judge:
         self.asked += 1
         self.doubts.append(Unproven(_line(reason), proof, cause))
 
+    def lacks(self, gap: Gap) -> None:
+        """Record that a piece of evidence is missing which a part of the check needs."""
+        self.cannot_tell(gap.reason, gap.advice, gap.cause)
+
     def shows(self, title: str, rows: Sequence[Mapping[str, Cell]], limit: int = 20) -> None:
         """Attach a table of at most ``limit`` rows; the report shows how many there were."""
         self.tables.append(Table(title, tuple(rows[:limit]), len(rows)))
@@ -120,9 +123,7 @@ class Judge:
             reasons = "; ".join(doubt.reason for doubt in self.doubts)
             causes = {doubt.cause for doubt in self.doubts}
             cause = causes.pop() if len(causes) == 1 else ""
-            raise Unproven(
-                reasons, advices.for_each((doubt.proof for doubt in self.doubts), most=len(self.doubts)), cause
-            )
+            raise Unproven(reasons, in_turn(doubt.proof for doubt in self.doubts), cause)
         if not self.asked:
             raise RuntimeError("this check required nothing of its evidence, so it proves nothing")
 

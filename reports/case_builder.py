@@ -10,7 +10,7 @@ import pytest
 
 from checks.checklist import Item, item_of
 from checks.judge import JUDGE, Judge
-from fixtures.advice import plain
+from fixtures.advice import Help
 from fixtures.outcome import CheckFailed, CouldNotLook, NotApplicable, Status, Unproven, Violation
 from reports import labels
 from reports.case import Case, Doubt, words_of
@@ -84,7 +84,12 @@ def _cut(text: str) -> str:
 
 
 def _facts(raised: BaseException | None, when: str, judge: Judge) -> dict[str, Any]:
-    """Status, reason, advice, violations and doubts; a violation outweighs what happened after it in the test."""
+    """Status, reason, advice, violations and doubts, as builtin types.
+
+    A violation outweighs what happened after it in the test.
+    """
+    import msgspec
+
     status = _status(raised, when)
     violations = list(judge.violations)
     if isinstance(raised, CheckFailed):
@@ -92,17 +97,16 @@ def _facts(raised: BaseException | None, when: str, judge: Judge) -> dict[str, A
     if violations and when == "call":
         status = Status.FAILED
     shown = violations if status is Status.FAILED else []
-    doubts = list(_doubts(raised, judge))
-    return {
-        "status": status.value,
+    facts = {
+        "status": status,
         "reason": _reason(status, raised, shown),
         "advice": _advice(status, raised),
-        "violations": [_plain(violation) for violation in shown],
+        "violations": shown,
         "cause": raised.cause if isinstance(raised, CouldNotLook) else "",
-        "doubts": [
-            {"reason": doubt.reason, "proof": plain(doubt.proof), "cause": doubt.cause} for doubt in doubts
-        ],
+        "doubts": list(_doubts(raised, judge)),
     }
+    plain: dict[str, Any] = msgspec.to_builtins(facts)
+    return plain
 
 
 def _status(raised: BaseException | None, when: str) -> Status:
@@ -145,9 +149,9 @@ def _doubts(raised: BaseException | None, judge: Judge) -> Iterator[Doubt]:
         yield Doubt(_message(raised))
 
 
-def _advice(status: Status, raised: BaseException | None) -> Any:
+def _advice(status: Status, raised: BaseException | None) -> Help:
     if isinstance(raised, CouldNotLook):
-        return plain(raised.advice)
+        return raised.advice
     return UNEXPECTED if status is Status.ERROR and not isinstance(raised, AssertionError) else ""
 
 
@@ -157,15 +161,6 @@ def traceback_of(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
 
     excinfo.traceback = excinfo.traceback.filter(filter_traceback) or excinfo.traceback
     return str(excinfo.getrepr(style="short", showlocals=False, funcargs=False))
-
-
-def _plain(violation: Violation) -> dict[str, Any]:
-    return {
-        "found": violation.found,
-        "expected": violation.expected,
-        "why": violation.why,
-        "advice": plain(violation.advice),
-    }
 
 
 def in_words(case: Case) -> str:

@@ -66,8 +66,8 @@ def _lines(result: RunResult, links: Links, release: str) -> Iterator[str]:
         yield f"- the whole report: [{links.report[0]}]({links.report[1]})"
     musts = [check for check in result.judged if check.criterion == "must"]
     yield from _table("Must-haves", musts)
-    yield from _failed(result, links.pages)
     waiting = findings.waiting(result)
+    yield from _failed(result, links.pages, waiting)
     yield from _causes("What could not be looked at", labels.WHAT_TO_DO, findings.errors(result), waiting)
     yield from _causes("What is unproven", labels.WOULD_PROVE, findings.unproven(result), waiting)
     yield from _rights(missing_rights.as_sql(result))
@@ -125,8 +125,8 @@ def _shortened(text: str, limit: int = 200) -> str:
     return text if len(text) <= limit else f"{text[:limit]} …"
 
 
-def _failed(result: RunResult, pages: Mapping[str, str]) -> Iterator[str]:
-    failed, waiting = findings.failed(result), findings.waiting(result)
+def _failed(result: RunResult, pages: Mapping[str, str], waiting: Mapping[str, str]) -> Iterator[str]:
+    failed = findings.failed(result)
     if failed:
         yield from ("", "## What failed")
     for check in failed:

@@ -14,7 +14,7 @@ from typing import Any
 from checks.checklist import item_of
 from checks.judge import Judge
 from checks.parameters import cases
-from fixtures.advice import Advice, Help, Step, for_each
+from fixtures.advice import Advice, Help, Step, in_turn
 from fixtures.evidence.document import Evidence, decode, plain, to_text
 from fixtures.evidence.pieces import PIECES, needs_of
 from fixtures.evidence.reading import Reading
@@ -41,7 +41,7 @@ class Outcome:
         """What the case advises, be it by a violation, a doubt, or the gap in its evidence."""
         said = self.judge or Judge()
         parts = [one.advice for one in said.violations] + [one.proof for one in said.doubts]
-        return for_each(parts or [self.gap], most=len(parts) + 1)
+        return in_turn(parts or [self.gap])
 
     @property
     def commands(self) -> list[str]:

@@ -38,7 +38,7 @@ def a_source_names_breakers(judge: Judge, breakers: CircuitBreakers) -> None:
         return
     if reported.cause and recorded.cause:
         for gap in (reported, recorded):
-            judge.cannot_tell(gap.reason, gap.advice, gap.cause)
+            judge.lacks(gap)
         return
     reason = f"{reported.reason}; {recorded.reason}"
     proof = together(gap.advice for gap in (reported, recorded))

@@ -9,6 +9,7 @@ from fixtures.advice import Advice, shell
 from fixtures.outcome import CouldNotLook
 from fixtures.webhooks.controls import ACCEPTED, CONTROLS
 from fixtures.webhooks.forgeries.kinds import GENERATED, KINDS, REPLAYED
+from fixtures.webhooks.http.contact import OF_THE_HOST
 from fixtures.webhooks.http.gateway import gateway_error
 from fixtures.webhooks.model import Answer, Attempt, ControlProbe, EndpointProbes, ForgeryProbe, WebhookProbes
 
@@ -28,7 +29,6 @@ ADVICE = (
     "verify the signature over the raw body before anything else; until then roll the function back to the "
     "release before (the checklist's rollback 1)"
 )
-OF_THE_HOST = ("no connection to ", "the TLS certificate of ")
 LOOK_AT_THE_FUNCTION = "look at the function's logs of this minute, then run the checks again"
 
 

@@ -7,11 +7,9 @@ from checks.rules.forgeries import could_look, deploying
 from fixtures.breakers.states import CLOSED, is_closed
 from fixtures.outcome import CouldNotLook, NotApplicable
 from fixtures.settings.model import Settings
-from fixtures.webhooks.http.gateway import gateway_error
+from fixtures.webhooks.http.gateway import EXECUTION, gateway_error
 from fixtures.webhooks.model import Answer, FunctionHealth, HealthAnswer
 
-EXECUTION = "x-deno-execution-id"
-"""Header of answers that the function itself made, on Supabase."""
 NO_START = "if it does not start then, see its logs"
 
 

@@ -22,8 +22,7 @@ def is_there(judge: Judge, catalogue: Catalogue, name: str, settings: Settings) 
         return True
     missing = catalogue.what_is_missing(name, schema)
     if catalogue.views is not None and name in {*dlq_tables(settings), *customer_tables(settings)}:
-        gap = Gap.pointing_to(1, missing)
-        judge.cannot_tell(gap.reason, gap.advice, gap.cause)
+        judge.lacks(Gap.pointing_to(1, missing))
     else:
         judge.fails(missing, advice=catalogue.how_to_create(name))
     return False

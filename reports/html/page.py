@@ -63,7 +63,7 @@ def document(result: RunResult, facts: Mapping[str, str], references: References
     body = tag(
         "main",
         _verdict(result),
-        _failed(result, references),
+        _failed(result, references, waits),
         _causes("errors", "What could not be looked at", labels.WHAT_TO_DO, findings.errors(result), waits),
         _causes("unproven", "What is unproven", labels.WOULD_PROVE, findings.unproven(result), waits),
         _rights(missing_rights.as_sql(result)),
@@ -122,8 +122,8 @@ def _section(name: str, title: str, *content: Markup) -> Markup:
     return tag("section", tag("h2", title), *content, id=name)
 
 
-def _failed(result: RunResult, references: References) -> Markup:
-    failed, waits = findings.failed(result), findings.waiting(result)
+def _failed(result: RunResult, references: References, waits: Mapping[str, str]) -> Markup:
+    failed = findings.failed(result)
     cards = (_failure(check, references, waits) for check in failed)
     return _section("failed", "What failed", *cards) if failed else Markup()
 

@@ -137,8 +137,8 @@ def test_advice_of_check_2_runs(fault, any_deployment, judged, changed):
     jobs = (Job(JOB, "*/5 * * * *", "process_dlq_entries"),)
     settings = replace(deployed(timedelta(minutes=2)), names=IN_ORDER.names, jobs=jobs)
     # A job that was scheduled anew has not run yet.
-    look = lambda: judged(CHECK_02[0], settings, cron_job=JOB)  # noqa: E731
-    assert mend(any_deployment, look, left="has not run yet; first run due")
+    left = "has not run yet; first run due"
+    assert mend(any_deployment, lambda: judged(CHECK_02[0], settings, cron_job=JOB), left=left)
 
 
 def test_one_of_two_jobs_can_be_unscheduled(judged, changed):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.advice import Advice, Kind, for_each
+from fixtures.advice import Advice, Kind, in_turn
 from fixtures.settings.model import Settings
 from tests.following import FOLLOWED, follow, shape_of
 from tests.shapes import grow, settings_of
@@ -148,4 +148,4 @@ def meanwhile(story: Story, fault: Fault, supabase: Supabase):
 def advice_on(outcomes) -> Advice:
     """What the report advises."""
     parts = [outcomes[case].advice for case in said(outcomes)]
-    return for_each(parts, most=len(parts) + 1)
+    return in_turn(parts)

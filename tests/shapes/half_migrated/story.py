@@ -24,30 +24,25 @@ INSERT INTO public.dlq_processing_log (status) VALUES ('completed')
 """
 """The first run of the job, and its pass."""
 
+UNMIGRATED = {
+    "check-01[webhook_dlq]": "failed: public.webhook_dlq has no column retry_count; public.webhook_dlq has no column next_retry_at; public.webhook_dlq has no column last_retry_at; public.webhook_dlq has no column reprocessed_at",
+    "check-01[dlq_processing_log]": "failed: table public.dlq_processing_log does not exist, and no applied migration creates it",
+    "check-02[process-dlq-entries]": "failed: no job process-dlq-entries is scheduled",
+    "check-02[create-wa-events-partitions]": "failed: no job create-wa-events-partitions is scheduled",
+    "check-06[cron-runs]": "unproven: no run is recorded in the window (a run of a scheduled job)",
+    "check-14[wa_events]": "failed: wa_events: autovacuum_vacuum_scale_factor is 0.2 (the server's), autovacuum_analyze_scale_factor is 0.1 (the server's), autovacuum_vacuum_cost_delay is 2 (the server's)",
+    "check-14[whatsapp_messages]": "failed: whatsapp_messages: autovacuum_vacuum_scale_factor is 0.2 (the server's), autovacuum_analyze_scale_factor is 0.1 (the server's), autovacuum_vacuum_cost_delay is 2 (the server's)",
+}
+"""The names are the contract's, so it makes no difference whether anybody configured anything."""
+
 STORY = Story(
     shape="half_migrated",
     title="Half-migrated",
     text="Only the first of the application's four migrations was applied, as their history shows. The "
     "names are the contract's.",
     verdicts={"immediate": Verdict.NO_GO, "daily": Verdict.CONCERNS, "deploy": Verdict.UNPROVEN},
-    healthy={
-        "check-01[webhook_dlq]": "failed: public.webhook_dlq has no column retry_count; public.webhook_dlq has no column next_retry_at; public.webhook_dlq has no column last_retry_at; public.webhook_dlq has no column reprocessed_at",
-        "check-01[dlq_processing_log]": "failed: table public.dlq_processing_log does not exist, and no applied migration creates it",
-        "check-02[process-dlq-entries]": "failed: no job process-dlq-entries is scheduled",
-        "check-02[create-wa-events-partitions]": "failed: no job create-wa-events-partitions is scheduled",
-        "check-06[cron-runs]": "unproven: no run is recorded in the window (a run of a scheduled job)",
-        "check-14[wa_events]": "failed: wa_events: autovacuum_vacuum_scale_factor is 0.2 (the server's), autovacuum_analyze_scale_factor is 0.1 (the server's), autovacuum_vacuum_cost_delay is 2 (the server's)",
-        "check-14[whatsapp_messages]": "failed: whatsapp_messages: autovacuum_vacuum_scale_factor is 0.2 (the server's), autovacuum_analyze_scale_factor is 0.1 (the server's), autovacuum_vacuum_cost_delay is 2 (the server's)",
-    },
-    by_default={
-        "check-01[webhook_dlq]": "failed: public.webhook_dlq has no column retry_count; public.webhook_dlq has no column next_retry_at; public.webhook_dlq has no column last_retry_at; public.webhook_dlq has no column reprocessed_at",
-        "check-01[dlq_processing_log]": "failed: table public.dlq_processing_log does not exist, and no applied migration creates it",
-        "check-02[process-dlq-entries]": "failed: no job process-dlq-entries is scheduled",
-        "check-02[create-wa-events-partitions]": "failed: no job create-wa-events-partitions is scheduled",
-        "check-06[cron-runs]": "unproven: no run is recorded in the window (a run of a scheduled job)",
-        "check-14[wa_events]": "failed: wa_events: autovacuum_vacuum_scale_factor is 0.2 (the server's), autovacuum_analyze_scale_factor is 0.1 (the server's), autovacuum_vacuum_cost_delay is 2 (the server's)",
-        "check-14[whatsapp_messages]": "failed: whatsapp_messages: autovacuum_vacuum_scale_factor is 0.2 (the server's), autovacuum_analyze_scale_factor is 0.1 (the server's), autovacuum_vacuum_cost_delay is 2 (the server's)",
-    },
+    healthy=UNMIGRATED,
+    by_default=UNMIGRATED,
     default_commands={
         "check-14[wa_events]": [
             "ALTER TABLE public.wa_events SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 5)"
@@ -59,15 +54,7 @@ STORY = Story(
     faults=(
         Fault(
             wrong="The deployment stopped after the first migration.",
-            says={
-                "check-01[webhook_dlq]": "failed: public.webhook_dlq has no column retry_count; public.webhook_dlq has no column next_retry_at; public.webhook_dlq has no column last_retry_at; public.webhook_dlq has no column reprocessed_at",
-                "check-01[dlq_processing_log]": "failed: table public.dlq_processing_log does not exist, and no applied migration creates it",
-                "check-02[process-dlq-entries]": "failed: no job process-dlq-entries is scheduled",
-                "check-02[create-wa-events-partitions]": "failed: no job create-wa-events-partitions is scheduled",
-                "check-06[cron-runs]": "unproven: no run is recorded in the window (a run of a scheduled job)",
-                "check-14[wa_events]": "failed: wa_events: autovacuum_vacuum_scale_factor is 0.2 (the server's), autovacuum_analyze_scale_factor is 0.1 (the server's), autovacuum_vacuum_cost_delay is 2 (the server's)",
-                "check-14[whatsapp_messages]": "failed: whatsapp_messages: autovacuum_vacuum_scale_factor is 0.2 (the server's), autovacuum_analyze_scale_factor is 0.1 (the server's), autovacuum_vacuum_cost_delay is 2 (the server's)",
-            },
+            says=UNMIGRATED,
             commands=(
                 "ALTER TABLE public.wa_events SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 5)",
                 "ALTER TABLE public.whatsapp_messages SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 5)",
