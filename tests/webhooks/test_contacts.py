@@ -12,7 +12,8 @@ import pytest
 import trustme
 
 from checks import test_daily
-from fixtures.outcome import Status, Unproven
+from fixtures.evidence.document import decode, plain, to_text
+from fixtures.outcome import Gap, Status, Unproven
 from fixtures.webhooks.model import Met
 from tests.following import mend
 from tests.outcomes import judge as judge_case
@@ -253,3 +254,16 @@ def test_breakers_of_a_function_that_is_away_point_to_its_case(any_deployment, s
     breakers = evidence.piece("circuit_breakers")
     assert breakers.reported_gap.reason == POINTER
     assert breakers.reported_gap.cause == "check-04"
+
+
+def test_processor_that_was_not_called_has_its_own_name_in_old_evidence(server: Server) -> None:
+    """Evidence of an earlier version, which kept no contacts: its case has the reason, as the others have."""
+    settings = settings_for("wa-webhook")
+    settings = replace(settings, names=replace(settings.names, dlq_processor="redeliver"))
+    evidence = read(settings, access_to(server.serve(honest)), CHECK_04_PIECES)
+    held = Gap(Status.UNPROVEN, "an entry is due")
+    kept = {name: one for name, one in evidence.pieces.items() if name == "webhook_probes"}
+    old = decode(to_text(plain(replace(evidence, pieces=kept, gaps={"dlq_processor_probes": held}))))
+    assert judge_case(ANSWERS, old, edge_function="wa-webhook").status is Status.PASSED
+    outcome = judge_case(ANSWERS, old, edge_function="redeliver")
+    assert (outcome.status, outcome.reason) == (Status.UNPROVEN, "an entry is due")
