@@ -125,7 +125,7 @@ def _shortened(text: str, limit: int = 200) -> str:
     return text if len(text) <= limit else f"{text[:limit]} …"
 
 
-def _failed(result: RunResult, pages: Mapping[str, str], waiting: Mapping[str, str]) -> Iterator[str]:
+def _failed(result: RunResult, pages: Mapping[str, str], waiting: dict[str, str]) -> Iterator[str]:
     failed = findings.failed(result)
     if failed:
         yield from ("", "## What failed")
@@ -145,12 +145,13 @@ def _failed(result: RunResult, pages: Mapping[str, str], waiting: Mapping[str, s
             yield from ("", f"[What this check proves, and how]({address})")
 
 
-def _waiting(checks: Iterable[str], waiting: Mapping[str, str]) -> Iterator[str]:
-    yield from (f"  - {labels.WAITING}: {escape(waiting[check])}" for check in checks if check in waiting)
+def _waiting(checks: Iterable[str], waiting: dict[str, str]) -> Iterator[str]:
+    """What waits for these checks, which is taken out, so that it is told once."""
+    yield from (f"  - {labels.WAITING}: {escape(waiting.pop(check))}" for check in checks if check in waiting)
 
 
 def _causes(
-    title: str, help_label: str, causes: Iterable[findings.Cause], waiting: Mapping[str, str]
+    title: str, help_label: str, causes: Iterable[findings.Cause], waiting: dict[str, str]
 ) -> Iterator[str]:
     """Why checks could not be judged; what helps against several reasons of the same checks is written once."""
     groups = groupby(causes, lambda cause: (cause.checks, cause.help))

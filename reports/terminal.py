@@ -6,9 +6,8 @@ import contextlib
 import itertools
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -146,10 +145,13 @@ class Section:
         title: str,
         help_label: str,
         causes: Iterable[findings.Cause],
-        waiting: Mapping[str, str] = MappingProxyType({}),
+        waiting: dict[str, str] | None = None,
         **markup: bool,
     ) -> None:
-        """Write why checks could not be judged, each reason once, and which cases wait for them."""
+        """Write why checks could not be judged, each reason once, and which cases wait for them.
+
+        What waits for a check is taken out of ``waiting``, so that it is told once.
+        """
         for checks, group in itertools.groupby(causes, lambda cause: cause.checks):
             self.line(f"{title} {', '.join(checks)}", **markup)
             for help_, reasons in itertools.groupby(group, lambda cause: cause.help):
@@ -158,8 +160,8 @@ class Section:
                     for cause in reasons
                 ]
                 self._write(self._told(told, labels.of_advice(help_, help_label)))
-            for check in checks:
-                self._write(self._waiting(waiting.get(check, "")))
+            if waiting is not None:
+                self._write(line for check in checks for line in self._waiting(waiting.pop(check, "")))
 
 
 def _found(check: CheckResult, fault: findings.Fault) -> str:
@@ -204,7 +206,7 @@ def _details(section: Section, result: RunResult) -> None:
     first = [cause for cause in errors if any(check in waiting for check in cause.checks)]
     section.causes("ERROR", labels.WHAT_TO_DO, first, waiting, red=True, bold=True)
     for check in findings.failed(result):
-        section.faults(check, waiting.get(findings.name(check), ""))
+        section.faults(check, waiting.pop(findings.name(check), ""))
     section.causes("ERROR", labels.WHAT_TO_DO, errors[len(first) :], red=True, bold=True)
     section.causes("UNPROVEN", labels.WOULD_PROVE, findings.unproven(result), waiting, yellow=True)
     section.causes("NOT APPLICABLE", "", findings.not_applicable(result))

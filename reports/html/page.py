@@ -122,13 +122,13 @@ def _section(name: str, title: str, *content: Markup) -> Markup:
     return tag("section", tag("h2", title), *content, id=name)
 
 
-def _failed(result: RunResult, references: References, waits: Mapping[str, str]) -> Markup:
+def _failed(result: RunResult, references: References, waits: dict[str, str]) -> Markup:
     failed = findings.failed(result)
     cards = (_failure(check, references, waits) for check in failed)
     return _section("failed", "What failed", *cards) if failed else Markup()
 
 
-def _failure(check: CheckResult, references: References, waits: Mapping[str, str]) -> Markup:
+def _failure(check: CheckResult, references: References, waits: dict[str, str]) -> Markup:
     cases = [case for case in check.cases if case.status is Status.FAILED]
     head = tag("div", tag("h3", f"{check.label} · {check.title}"), weight(check.criterion), class_="head")
     return tag(
@@ -145,7 +145,7 @@ def _failure(check: CheckResult, references: References, waits: Mapping[str, str
 
 
 def _causes(
-    name: str, title: str, help_label: str, causes: Iterable[findings.Cause], waits: Mapping[str, str]
+    name: str, title: str, help_label: str, causes: Iterable[findings.Cause], waits: dict[str, str]
 ) -> Markup:
     entries = [
         tag(
@@ -159,8 +159,9 @@ def _causes(
     return _section(name, title, tag("ul", entries, class_="causes card")) if entries else Markup()
 
 
-def _waiting(checks: Iterable[str], waits: Mapping[str, str]) -> Iterator[labels.Part]:
-    yield from (labels.Part(labels.WAITING, waits[check]) for check in checks if check in waits)
+def _waiting(checks: Iterable[str], waits: dict[str, str]) -> Iterator[labels.Part]:
+    """What waits for these checks, which is taken out, so that it is told once."""
+    yield from (labels.Part(labels.WAITING, waits.pop(check)) for check in checks if check in waits)
 
 
 def _rights(sql: str) -> Markup:

@@ -25,8 +25,11 @@ def test_queue(judge):
     judge.cannot_tell("no traffic", "wait for some")
 
 @check(1, "Tables", criterion="should", area="database")
-@pytest.mark.parametrize("table", ["reached", "webhook_dlq"])
+@pytest.mark.parametrize("table", ["reached", "webhook_dlq", "wa_events"])
 def test_tables(table, judge):
+    if table == "wa_events":
+        judge.cannot_tell("it is locked", "run the checks again")
+        return
     if table == "reached":
         raise CouldNotLook("nothing listens on port 9", "correct the port")
     raise CouldNotLook("the database could not be reached; check 1 names the cause", cause="check-01")
@@ -81,6 +84,16 @@ def test_what_points_to_a_cause_is_counted_under_it(whole: Run) -> None:
         "    what would prove it: wait for some",
     ]
     assert whole.output.index("ERROR Check 1") < whole.output.index("FAILED Check 4")
+
+
+def test_what_waits_is_told_once(whole: Run) -> None:
+    """Though the check that it waits for has an error and something unproven."""
+    assert section(whole, "UNPROVEN Check 1")[1:] == [
+        "  it is locked",
+        "    what would prove it: run the checks again",
+    ]
+    page = whole.folder.joinpath("index.html").read_text()
+    assert [text.count("not judged because of this") for text in (whole.output, whole.summary, page)] == [1, 1, 1]
 
 
 def test_pointer_to_a_check_that_tells_nothing_is_shown(whole: Run) -> None:
