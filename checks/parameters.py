@@ -14,12 +14,10 @@ from checks.checklist import item_of
 from checks.rules import bloat, performance, protection, vacuum
 from fixtures.database.table_statistics import measured_tables
 from fixtures.keys import SETTINGS
+from fixtures.logs.cases import log_cases
 from fixtures.settings.model import Settings
 from fixtures.settings.naming import dlq_tables
 from fixtures.webhooks.cases import cases as endpoint_cases
-
-DASHBOARDS = ("dlq", "webhook-performance")
-ALERTS = ("dlq-pending", "dlq-processor-silent", "webhook-error-rate")
 
 
 def cases(settings: Settings) -> dict[str, Sequence[str]]:
@@ -28,10 +26,10 @@ def cases(settings: Settings) -> dict[str, Sequence[str]]:
         "dlq_table": dlq_tables(settings),
         "customer_table": protection.customer_tables(settings),
         "cron_job": tuple(job.name for job in settings.jobs),
-        "function_log": ("functions",),
+        "application_log": log_cases(settings),
         "run_log": ("cron-runs",),
-        "dashboard": DASHBOARDS,
-        "alert": ALERTS,
+        "dashboard": tuple(dashboard.name for dashboard in settings.dashboards),
+        "alert": tuple(alert.name for alert in settings.alerts),
         "database_aspect": tuple(performance.ASPECTS),
         "measured_table": (*measured_tables(settings), bloat.OTHERS),
         "vacuumed": (vacuum.SERVER, *settings.names.hot_tables),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checks.checklist import CHECKLIST, SHARED, label_of
-from fixtures.evidence.pieces import DATABASE, ENDPOINTS, NEEDS, needs_of
+from fixtures.evidence.pieces import DATABASE, ENDPOINTS, NEEDS, ONE_OF, needs_of
 from fixtures.keys import SETTINGS
 from fixtures.settings.environment import LOCAL_VARIABLES
 from reports.case_builder import case_of
@@ -45,11 +45,12 @@ class Listed:
     @property
     def variables(self) -> tuple[str, ...]:
         """The environment variables that its evidence requires."""
-        return tuple(sorted({name for piece in self.pieces for name in NEEDS[piece]}))
+        own = sorted({name for piece in self.pieces for name in NEEDS[piece]})
+        return (*own, *sorted({" or ".join(ONE_OF[piece]) for piece in self.pieces if piece in ONE_OF}))
 
     def missing(self, given: Iterable[str]) -> tuple[str, ...]:
         """The required variables that are not given."""
-        return tuple(name for name in self.variables if name not in given)
+        return tuple(name for name in self.variables if not set(name.split(" or ")) & set(given))
 
 
 def list_of_checks(config: pytest.Config, session: pytest.Session) -> Iterator[str]:

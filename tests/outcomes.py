@@ -19,7 +19,8 @@ from fixtures.evidence.document import Evidence, decode, plain, to_text
 from fixtures.evidence.pieces import PIECES, needs_of
 from fixtures.evidence.reading import Reading
 from fixtures.outcome import CheckFailed, CouldNotLook, NotApplicable, Status, Unproven
-from fixtures.settings.model import Access, Settings
+from fixtures.settings.access import Access
+from fixtures.settings.model import Settings
 from reports.redaction.redactor import Redactor
 
 ADVISED: dict[Step, None] = {}
@@ -55,8 +56,10 @@ def read(access: Access, tests: list[Any], settings: Settings | None = None) -> 
     try:
         reading.open_database()
         reading.read_logs()
+        reading.begin_services()
         reading.probe_endpoints()
         reading.read_database()
+        reading.end_services()
     finally:
         reading.close()
     return decode(to_text(Redactor().data(plain(reading.evidence()))))

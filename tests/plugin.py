@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from fixtures.settings.model import Access, Settings
+from fixtures.settings.access import Access
+from fixtures.settings.model import Settings
 from tests.database.trouble import let_two_sessions_deadlock
 from tests.deployments import Deployment
 from tests.outcomes import Outcome, judge, read

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fixtures.settings.model import Access
+from fixtures.settings.access import Access
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTS = (

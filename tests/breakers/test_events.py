@@ -10,8 +10,10 @@ from checks.test_daily import test_circuit_breakers_are_closed as check_11
 from fixtures.evidence.document import plain, to_text
 from fixtures.evidence.reading import Reading
 from fixtures.outcome import Status
+from fixtures.settings.access import Access
 from fixtures.settings.address import DatabaseAddress
-from fixtures.settings.model import Access, Limits, Settings, Windows
+from fixtures.settings.limits import Limits
+from fixtures.settings.model import Settings, Windows
 from tests.breakers.health_server import breakers, health_server
 from tests.database.trouble import session
 from tests.outcomes import assert_outcome, judge, read

@@ -17,7 +17,7 @@ from psycopg import conninfo
 from fixtures.database.client import Database
 from fixtures.outcome import CouldNotLook
 from fixtures.settings.address import DatabaseAddress
-from fixtures.settings.model import Limits
+from fixtures.settings.limits import Limits
 
 PASSWORD = "hidden-99-word"
 LIMITS = Limits(connect_timeout_seconds=2)

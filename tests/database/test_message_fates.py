@@ -9,7 +9,8 @@ import pytest
 from checks.test_daily import test_no_message_is_lost as check_10
 from fixtures.evidence.document import plain, to_text
 from fixtures.outcome import Status
-from fixtures.settings.model import Limits, Names, Settings
+from fixtures.settings.limits import Limits
+from fixtures.settings.model import Names, Settings
 from tests.database.rows import DLQ, DONE, EVENTS, TEXTS, event, letter, record, text
 from tests.outcomes import assert_outcome, judge, read
 

@@ -14,7 +14,8 @@ from checks.test_daily import test_table_is_not_bloated as bloat
 from fixtures.database.history import DatabaseHistory, Snapshot
 from fixtures.evidence.document import plain, to_text
 from fixtures.outcome import Status
-from fixtures.settings.model import Limits, Settings, Thresholds
+from fixtures.settings.limits import Limits
+from fixtures.settings.model import Settings, Thresholds
 from tests.database.trouble import running, session, until
 from tests.following import mend
 from tests.outcomes import assert_outcome, judge, judge_all, read

@@ -20,7 +20,8 @@ from fixtures.evidence.document import decode, plain
 from fixtures.evidence.pieces import DATABASE, needs_of, pieces_from
 from fixtures.outcome import CouldNotLook, Status
 from fixtures.settings.address import DatabaseAddress
-from fixtures.settings.model import Limits, Settings
+from fixtures.settings.limits import Limits
+from fixtures.settings.model import Settings
 from tests.deployments import Deployment
 from tests.outcomes import judge_all, read
 from tests.proxies import Proxy

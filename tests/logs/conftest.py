@@ -12,7 +12,8 @@ import pytest
 
 from fixtures.logs.model import FunctionLogs
 from fixtures.logs.read import read_logs
-from fixtures.settings.model import Access, Settings
+from fixtures.settings.access import Access
+from fixtures.settings.model import Settings
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ import pytest
 
 from checks.test_daily import test_no_message_is_lost as check_10
 from fixtures.outcome import Status
-from fixtures.settings.model import Access
+from fixtures.settings.access import Access
 from tests.database.rows import DONE
 from tests.outcomes import assert_outcome
 

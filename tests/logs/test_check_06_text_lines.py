@@ -9,10 +9,12 @@ import pytest
 
 from checks.test_immediate import test_functions_logged_no_error as check_06
 from fixtures.evidence.document import Evidence, decode, plain, to_text
+from fixtures.logs.model import ApplicationLogs
 from fixtures.logs.read import read_logs
 from fixtures.outcome import Gap, Status
 from fixtures.secret import Secret
-from fixtures.settings.model import Access, LogAllowance, Settings
+from fixtures.settings.access import Access
+from fixtures.settings.model import LogAllowance, Settings
 from tests.logs.conftest import NOW, Reader, line
 from tests.outcomes import Outcome, judge
 
@@ -27,8 +29,10 @@ def judged(read: Reader):
 
     def judging(*lines: str, settings: Settings | None = None) -> Outcome:
         logs = read(*lines, settings=settings)
-        evidence = Evidence(settings or Settings(), NOW, pieces={"function_logs": logs})
-        return judge(check_06, decode(to_text(plain(evidence))), function_log="functions")
+        evidence = Evidence(
+            settings or Settings(), NOW, pieces={"application_logs": ApplicationLogs({"functions": logs})}
+        )
+        return judge(check_06, decode(to_text(plain(evidence))), application_log="functions")
 
     return judging
 

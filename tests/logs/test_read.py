@@ -17,7 +17,9 @@ from fixtures.logs.model import LevelCount
 from fixtures.logs.read import read_logs
 from fixtures.outcome import Gap, Status
 from fixtures.secret import Secret
-from fixtures.settings.model import Access, Limits, Settings
+from fixtures.settings.access import Access
+from fixtures.settings.limits import Limits
+from fixtures.settings.model import Settings
 from tests.logs.conftest import NOW, Reader, line
 
 

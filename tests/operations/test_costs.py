@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.settings.address import DatabaseAddress
-from fixtures.settings.model import Limits
+from fixtures.settings.limits import Limits
 from tests.docs.pages import page
 from tests.operations.counting import CountingProxy
 from tests.proxies import Proxy

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fixtures.secret import Secret
+from fixtures.settings.access import Access
 from fixtures.settings.address import DatabaseAddress
-from fixtures.settings.model import Access
 from tests.deployments import Deployment
 from tests.replays.recordings import FOLDER, SELECTION, statuses
 from tests.running import environment, run_suite

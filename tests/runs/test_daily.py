@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from fixtures.settings.access import Access
 from fixtures.settings.address import DatabaseAddress
-from fixtures.settings.model import Access
 from tests.deployments import kinds_under_test
 from tests.running import environment, run_suite
 

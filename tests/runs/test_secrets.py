@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from fixtures.settings.model import Access
+from fixtures.settings.access import Access
 from tests.running import Run, environment, run_suite
 
 PHONE = "250788123456"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from fixtures.secret import Secret
+from fixtures.settings.access import Access
 from fixtures.settings.address import DatabaseAddress
-from fixtures.settings.model import Access
 from reports.redaction.redactor import Redactor
 from tests.replays.recordings import unpack
 from tests.running import ROOT, environment

@@ -14,7 +14,9 @@ from fixtures.evidence.document import Evidence, decode, plain, to_text
 from fixtures.evidence.pieces import ENDPOINTS, pieces_from
 from fixtures.outcome import Status
 from fixtures.secret import Secret
-from fixtures.settings.model import Access, Limits, Probes, Settings
+from fixtures.settings.access import Access
+from fixtures.settings.limits import Limits
+from fixtures.settings.model import Probes, Settings
 from fixtures.webhooks.cases import cases
 from fixtures.webhooks.reading import read_endpoints
 from tests.outcomes import Outcome, judge
