@@ -81,7 +81,7 @@ def _listed(items: Iterable[pytest.Item]) -> list[Listed]:
         if (case := case_of(item)) is not None and isinstance(item, pytest.Function):
             cases.append(case)
             functions.setdefault(case.check, set()).add(item.function)
-    return [Listed(check, needs_of(functions[check.check])) for check in results(cases)]
+    return [Listed(check, needs_of(functions[check.check], optional=False)) for check in results(cases)]
 
 
 def _lines(config: pytest.Config, settings: Settings, listed: list[Listed], width: int) -> Iterator[str]:
