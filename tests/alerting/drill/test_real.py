@@ -133,9 +133,7 @@ def test_page_with_two_integrations_names_the_broken_one(hook, tmp_path):
 def test_page_that_arrives_at_the_second_try_passes(tmp_path):
     """Alertmanager repeats a request that a receiver could not take."""
     with pager(500) as flaky, alertmanager(tmp_path, config_of(flaky.url)) as running:
-        threading.Thread(
-            target=lambda: eventually(lambda: flaky.received) and flaky.recover(), daemon=True
-        ).start()
+        threading.Thread(target=flaky.recover_after_the_first, daemon=True).start()
         _, outcome = drilled(running.url, LOUD)
     assert_outcome(outcome, Status.PASSED)
     assert any("s of the test alert: webhook (1, " in said for said in outcome.judge.findings)
