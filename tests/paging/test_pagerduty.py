@@ -9,6 +9,8 @@ import pytest
 from checks.test_deploy import test_pagerduty_is_configured as step_4_3
 from fixtures.alerting.model import Receiver
 from fixtures.evidence.document import plain, to_text
+from fixtures.evidence.pieces import needs_of
+from fixtures.local.functions.http import Response
 from fixtures.local.stand_ins.pagerduty import KEY, USER, PagerDuty
 from fixtures.local.stand_ins.serving import start_stand_in
 from fixtures.outcome import Gap, Status
@@ -182,6 +184,22 @@ def test_service_that_cannot_be_read(reason):
     assert TOKEN not in f"{outcome.reason} {outcome.advice}"
     if status is Status.UNPROVEN:
         assert "use a read-only API key of the account" in str(outcome.advice)
+
+
+def test_answer_of_another_form_is_not_shown():
+    """It may have keys or people in it."""
+    for body in (b'[{"integration_key": "planted99"}]', b'{"service": "planted99"}', b"planted99 <html>"):
+        outcome = judged(lambda request, body=body: Response(200, body))
+        assert_outcome(
+            outcome, Status.ERROR, "PagerDuty answered GET /services/PSERVICE without the object service"
+        )
+        assert "planted99" not in f"{outcome.reason} {outcome.advice}"
+
+
+def test_alerting_is_read_and_not_needed():
+    """``--checks`` lists the step as ready without the alerting's addresses."""
+    assert needs_of([step_4_3]) == {"paging", "alerting"}
+    assert needs_of([step_4_3], optional=False) == {"paging"}
 
 
 def test_busy_api_is_an_error_in_the_end():

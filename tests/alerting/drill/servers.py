@@ -48,6 +48,11 @@ class Pager(ThreadingHTTPServer):
         """Address for ``webhook_configs``."""
         return f"http://127.0.0.1:{self.server_port}/notify"
 
+    def recover_after_the_first(self) -> None:
+        """Wait for a notification, and take those that follow."""
+        if eventually(lambda: self.received):
+            self.status = 200
+
     def alerts(self, status: str) -> list[dict[str, Any]]:
         """The alerts that were notified with a status, ``firing`` or ``resolved``."""
         return [alert for one in list(self.received) for alert in one["alerts"] if alert["status"] == status]
@@ -164,11 +169,18 @@ def _free_port() -> int:
         return port
 
 
-def config_of(url: str, *, more: str = "", receiver: str = "pager", routes: str = "") -> str:
-    """A configuration with one receiver that posts to an address at once; ``more`` is added at its end."""
+def config_of(url: str, *, more: str = "", also: str = "", routes: str = "") -> str:
+    """A configuration with a receiver that posts to an address at once.
+
+    Args:
+        url: the address.
+        more: added at the end.
+        also: another integration of the receiver.
+        routes: of some alerts to other receivers.
+    """
     return f"""
 route:
-  receiver: {receiver}
+  receiver: pager
   group_by: [alertname]
   group_wait: 0s
   group_interval: 1s
@@ -178,6 +190,7 @@ receivers:
 - name: nobody
 - name: pager
   webhook_configs: [{{url: "{url}", send_resolved: true}}]
+  {also}
 {more}
 """
 

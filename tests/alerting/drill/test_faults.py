@@ -53,9 +53,8 @@ def test_stand_in_is_a_healthy_alertmanager():
     server = Alertmanager()
     drill, outcome = drilled(server)
     assert_outcome(outcome, Status.PASSED)
-    assert f"2 test alerts with {drill.run} posted to a stand-in for Alertmanager 0.27.0 at 127.0.0.1:" in said(
-        outcome
-    )
+    source = "a stand-in for Alertmanager 0.27.0 at 127.0.0.1:"
+    assert f"2 test alerts with verification_run={drill.run} posted to {source}" in said(outcome)
     assert (server.notified, drill.resolved, drill.silence_removed) == (0, True, True)
     writes = [what for what in server.requests if not what.startswith("GET ")]
     assert writes == [

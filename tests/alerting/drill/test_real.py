@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -59,9 +60,9 @@ def test_silenced_alert_reaches_its_receiver_quietly(usual, hook):
     drill, outcome = drilled(usual.url)
     assert_outcome(outcome, Status.PASSED)
     said = "; ".join(outcome.judge.findings)
-    assert f"2 test alerts with {drill.run} posted to Alertmanager 0." in said
-    assert "severity warning is routed to pager, state suppressed" in said
-    assert "severity critical is routed to pager, state suppressed" in said
+    assert f"2 test alerts with verification_run={drill.run} posted to Alertmanager 0." in said
+    assert "severity warning is routed to pager (webhook), state suppressed" in said
+    assert "severity critical is routed to pager (webhook), state suppressed" in said
     assert "it was resolved again, and its silence deleted" in said
     assert usual.firing() == []
     assert usual.silences() == []
@@ -106,25 +107,47 @@ def test_page_names_a_receiver_that_fails(tmp_path):
         assert running.firing() == []
 
 
-def test_page_reports_that_nobody_is_notified(tmp_path):
-    """A receiver without an integration gets the alert, and no notification is counted."""
-    with alertmanager(tmp_path, config_of("http://127.0.0.1:9/", receiver="nobody")) as running:
-        quick = replace(LOUD, limits=replace(LOUD.limits, page_seconds=1.0))
-        _, outcome = drilled(running.url, quick)
-        assert_outcome(
-            outcome, Status.FAILED, "no receiver was notified within 1", "after the test alert was posted"
-        )
+def test_receiver_without_integration_is_found(hook, tmp_path):
+    """The label severity decides the way, as it does for a real alert; and one way ends at nobody."""
+    with alertmanager(tmp_path, config_of(hook.url, routes=BY_SEVERITY)) as running:
+        drill, outcome = drilled(running.url)
+    reached = {one.severity: one.receivers for one in drill.alerts}
+    assert reached == {"warning": ("pager",), "critical": ("nobody",)}
+    found = (
+        "the test alert with severity critical is routed to nobody, which notifies nobody: it has no integration"
+    )
+    assert_outcome(outcome, Status.FAILED, found)
+    assert len(outcome.judge.violations) == 1
+
+
+def test_page_with_two_integrations_names_the_broken_one(hook, tmp_path):
+    """Both are waited for; of the broken one it is said how many requests failed."""
+    broken = 'slack_configs: [{api_url: "http://127.0.0.1:9/", channel: "#alerts"}]'
+    with alertmanager(tmp_path, config_of(hook.url, also=broken)) as running:
+        _, outcome = drilled(running.url, replace(LOUD, limits=replace(LOUD.limits, page_seconds=1.5)))
+        assert_outcome(outcome, Status.FAILED, "notifications failed after the test alert was posted: slack (0, ")
+        assert any(" s of the test alert: webhook (1)" in said for said in outcome.judge.findings)
         assert running.firing() == []
 
 
-def test_severities_take_their_own_routes(hook, tmp_path):
-    """The label severity decides the way, as it does for a real alert."""
-    with alertmanager(tmp_path, config_of(hook.url, routes=BY_SEVERITY)) as running:
-        drill, _ = drilled(running.url)
-    assert {one.severity: one.receivers for one in drill.alerts} == {
-        "warning": ("pager",),
-        "critical": ("nobody",),
-    }
+def test_page_that_arrives_at_the_second_try_passes(tmp_path):
+    """Alertmanager repeats a request that a receiver could not take."""
+    with pager(500) as flaky, alertmanager(tmp_path, config_of(flaky.url)) as running:
+        threading.Thread(target=flaky.recover_after_the_first, daemon=True).start()
+        _, outcome = drilled(running.url, LOUD)
+    assert_outcome(outcome, Status.PASSED)
+    assert any("s of the test alert: webhook (1, " in said for said in outcome.judge.findings)
+
+
+def test_page_that_comes_too_late_is_found(hook, tmp_path):
+    """A group_wait that is longer than the run waits; the advice names the setting."""
+    config = config_of(hook.url).replace("group_wait: 0s", "group_wait: 5m")
+    with alertmanager(tmp_path, config) as running:
+        quick = replace(LOUD, limits=replace(LOUD.limits, page_seconds=0.5))
+        _, outcome = drilled(running.url, quick)
+        assert running.firing() == []
+    assert_outcome(outcome, Status.FAILED, "receiver pager was not notified by webhook within 0.")
+    assert "raise limits.page_seconds (0.5) in deployment.toml" in str(outcome.advice)
 
 
 def test_inhibited_severity_is_reported(hook, tmp_path):
