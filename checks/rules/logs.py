@@ -12,7 +12,7 @@ from fixtures.logs.fingerprint import pattern_of, without_names
 from fixtures.logs.kinds import ErrorKind
 from fixtures.logs.model import ErrorGroup, FunctionLogs, TextGroup
 from fixtures.settings.model import LogAllowance, Settings
-from fixtures.wording import clock, counted
+from fixtures.wording import clock, counted, listed
 
 SHOWN = 20
 """Most fingerprints that are listed one by one."""
@@ -46,9 +46,12 @@ def matches(known: LogAllowance, group: ErrorGroup) -> bool:
 
 def say_something(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
     """Require entries in the window, all of them readable; an empty log is not a clean one."""
-    judge.finds(f"{logs.file}: {counted(logs.entries, 'entry', 'entries')} since {clock(logs.since)}")
+    by = f", by {logs.source}" if logs.source else ""
+    judge.finds(f"{logs.file}: {counted(logs.entries, 'entry', 'entries')} since {clock(logs.since)}{by}")
+    if logs.rotated:
+        judge.finds(f"rotated files were read too: {listed(logs.rotated, 5, ', ')}")
     if logs.own_probes:
-        judge.finds(f"{counted(logs.own_probes, 'entry', 'entries')} of the suite's own probes, not judged")
+        judge.finds(f"{counted(logs.own_probes, 'entry', 'entries')} that the suite itself caused, not judged")
     if not logs.timed:
         judge.cannot_tell(
             f"no line of {logs.file} has a time, so none of its {counted(logs.lines, 'line')} can be said to be "
@@ -56,7 +59,7 @@ def say_something(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
             "a log whose lines have a time",
         )
     elif not logs.entries:
-        judge.cannot_tell(f"no entries in {logs.file} since {clock(logs.since)}", "traffic that the functions log")
+        judge.cannot_tell(*_empty(logs))
     _are_dated(judge, logs)
     _are_readable(judge, logs)
     if logs.cut:
@@ -65,8 +68,19 @@ def say_something(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
             f"{clock(logs.since)}",
             "a higher limits.log_lines in deployment.toml, or a shorter window",
         )
+    if logs.unread and logs.entries:
+        judge.cannot_tell(logs.unread, "a shorter window: EASYMO_DEPLOYED_AT or windows.logs_seconds")
     _are_decided(judge, logs)
     _name_the_silent(judge, logs, settings)
+
+
+def _empty(logs: FunctionLogs) -> tuple[str, str]:
+    """Why an empty log proves nothing, and what would."""
+    found = f"no entries in {logs.file} since {clock(logs.since)}"
+    if logs.source is None:
+        return found, "traffic that the functions log"
+    said = f"{found}, by {logs.source}{f'; {logs.unread}' if logs.unread else ''}"
+    return said, "traffic that the functions log; new entries take up to some minutes until they can be read"
 
 
 def _are_dated(judge: Judge, logs: FunctionLogs) -> None:
