@@ -10,12 +10,15 @@ from checks.rules.dates import not_in_the_future
 from fixtures.logs.entry import NO_LEVEL
 from fixtures.logs.fingerprint import pattern_of, without_names
 from fixtures.logs.kinds import ErrorKind
-from fixtures.logs.model import ErrorGroup, FunctionLogs, TextGroup
+from fixtures.logs.model import ApplicationLogs, ErrorGroup, FunctionLogs, TextGroup
 from fixtures.settings.model import LogAllowance, Settings
 from fixtures.wording import clock, counted, listed
 
 SHOWN = 20
 """Most fingerprints that are listed one by one."""
+
+POSTGRES = "postgres"
+"""Service of the entries of Postgres's own log."""
 
 NAMED = 3
 """Most fingerprints of unreadable lines that are named in one sentence."""
@@ -135,6 +138,8 @@ def _are_decided(judge: Judge, logs: FunctionLogs) -> None:
 
 def _name_the_silent(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
     heard = {entry.service for entry in logs.counts}
+    if heard == {POSTGRES}:
+        return
     names = settings.names
     functions = (*names.webhooks, *([] if names.without_processor else [names.dlq_processor]))
     silent = [name for name in functions if name not in heard]
@@ -155,8 +160,23 @@ def are_not_ahead(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
     )
 
 
-def tell_of_no_error(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
-    """Require no error by level, status or known words, except what the allow list covers; the worst first."""
+def report_what_is_not_covered(judge: Judge, settings: Settings) -> None:
+    """Report that no source has Postgres's own log, where that is so."""
+    if "SUPABASE_ACCESS_TOKEN" not in settings.configured and not settings.logs.loki_postgres:
+        judge.finds(
+            "Postgres's own log was not looked at: neither SUPABASE_ACCESS_TOKEN nor logs.loki_postgres is set"
+        )
+
+
+def tell_of_no_error(judge: Judge, logs: FunctionLogs, settings: Settings, every: ApplicationLogs) -> None:
+    """Require no error by level, status or known words, except what the allow list covers; the worst first.
+
+    Args:
+        judge: of the case.
+        logs: of the case.
+        settings: the allow list.
+        every: all logs of the run, because an entry of the allow list may match in one of them only.
+    """
     known = Known(settings.log_allowances, logs.read_at.astimezone(UTC).date())
     allowed = {group.fingerprint: allowance for group in logs.groups if (allowance := known.of(group))}
     faults = [group for group in logs.groups if group.fingerprint not in allowed]
@@ -172,7 +192,7 @@ def tell_of_no_error(judge: Judge, logs: FunctionLogs, settings: Settings) -> No
         expected="no errors",
         advice="fix the most frequent ones first, then run the check again",
     )
-    _allowances_hold(judge, logs, known)
+    _allowances_hold(judge, logs, known, every)
     judge.shows("Errors by fingerprint", [_row(group, allowed) for group in logs.groups], SHOWN)
     judge.shows("Entries by service and level", [vars(entry) for entry in logs.counts])
 
@@ -194,6 +214,8 @@ HEALING: dict[str, str] = {
     "the function again, or deploy the release before (rollback 1)",
     ErrorKind.VARIABLE: "set the variable that the example names among the secrets of the edge functions "
     "(step 3.2), then look at the function's health again",
+    ErrorKind.REQUEST: "look for the error in the function's own log at that time: 503 is a function that does "
+    "not start, 504 one that does not answer in time, 546 one that exceeds its memory or time",
     ErrorKind.POSTGRES: "look for the statement in the Postgres logs around that time; a missing table, column or "
     "privilege may mean that a migration was not applied",
 }
@@ -255,10 +277,14 @@ def _row(group: ErrorGroup, allowed: dict[str, LogAllowance]) -> dict[str, str |
     }
 
 
-def _allowances_hold(judge: Judge, logs: FunctionLogs, known: Known) -> None:
-    """Require that no allowance has expired; report those that matched nothing."""
+def _allowances_hold(judge: Judge, logs: FunctionLogs, known: Known, every: ApplicationLogs) -> None:
+    """Require that no allowance has expired; report those that matched nothing, once and not in each log."""
     for allowance in known.allowances:
-        count = sum(group.count for group in logs.groups if matches(allowance, group))
+        count = _matched(allowance, logs)
+        anywhere = any(_matched(allowance, one) for one in every.logs.values())
+        is_first = logs is next(iter(every.logs.values()), logs)
+        if not count and (anywhere or not is_first):
+            continue
         if allowance not in known.valid:
             judge.fails(
                 f"the log allowance {allowance.match!r} expired on {allowance.expires} "
@@ -272,5 +298,9 @@ def _allowances_hold(judge: Judge, logs: FunctionLogs, known: Known) -> None:
                 f"{counted(count, 'entry', 'entries')} allowed until {allowance.expires}: "
                 f"{allowance.match!r}, {allowance.reason}"
             )
-        else:
+        elif not every.gaps:
             judge.finds(f"the log allowance {allowance.match!r} matched nothing and can be removed")
+
+
+def _matched(allowance: LogAllowance, logs: FunctionLogs) -> int:
+    return sum(group.count for group in logs.groups if matches(allowance, group))
