@@ -1,4 +1,4 @@
-"""Deployment steps: the functions are deployed and healthy (checklist: steps 2.1 to 2.5)."""
+"""Deployment steps: the functions are deployed and healthy, the alerts are set (checklist: steps 2.1 to 4.6)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import pytest
 
 from checks.checklist import check
 from checks.judge import Judge
+from checks.rules import alerts as alert_rules
 from checks.rules import health as health_rules
+from fixtures.alerting.model import Alerting
 from fixtures.settings.model import Settings
 from fixtures.webhooks.model import FunctionHealth
 
@@ -46,3 +48,13 @@ def test_health_endpoint_is_healthy(
 @health_endpoints
 def test_certificate_is_good(function_health: FunctionHealth, settings: Settings, judge: Judge) -> None:
     health_rules.certificate_is_good(judge, function_health, settings)
+
+
+@check("step-4.6", "Set alert thresholds", criterion="should", area="observability")
+def test_alert_thresholds_are_set(alert: str, alerting: Alerting, settings: Settings, judge: Judge) -> None:
+    expected = settings.alert(alert)
+    judge.expects(
+        f"Alert rule {expected.rule} has the threshold, the waiting time and the severity of the settings."
+    )
+    alert_rules.is_set(judge, expected, alerting, settings)
+    judge.shows("Alert rules", alert_rules.as_rows(expected, alerting))
