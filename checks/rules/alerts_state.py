@@ -36,7 +36,7 @@ CASE = "-state"
 """Ending of the cases that compare a state, behind the alert's name."""
 
 OVER, UNDER, BETWEEN, QUIET = "over", "under", "between", "quiet"
-"""Whether a value clearly exceeds its threshold; ``quiet``: no message failed, and there are too few to judge more."""
+"""Whether a value clearly exceeds its threshold; ``quiet``: no message failed, and there are few."""
 
 
 def cases(settings: Settings) -> tuple[str, ...]:
