@@ -9,6 +9,7 @@ import pytest
 
 from checks.test_deploy import test_alert_thresholds_are_set as step_4_6
 from checks.test_immediate import test_alert_triggers as check_8
+from fixtures.alerting import prometheus
 from fixtures.outcome import Status
 from fixtures.settings.access import Access
 from fixtures.settings.model import Settings
@@ -19,6 +20,12 @@ from tests.outcomes import assert_outcome, judge, read
 PENDING, SILENT, RATE = "dlq-pending", "dlq-processor-silent", "webhook-error-rate"
 RULE_OF = {PENDING: "HighDLQPendingCount", SILENT: "DLQProcessingFailure", RATE: "WebhookErrorRate"}
 SHARE = 'sum(rate(webhook_requests_total{outcome="error"}[5m])) / sum(rate(webhook_requests_total[5m]))'
+
+
+@pytest.fixture(autouse=True)
+def _no_settling(monkeypatch):
+    """Canned answers do not change."""
+    monkeypatch.setattr(prometheus, "SETTLE_SECONDS", 0.0)
 
 
 def judged(canned, alert=PENDING, settings=None, test=check_8, without=()):
