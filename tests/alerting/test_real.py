@@ -134,6 +134,7 @@ def test_exporter_down(monitoring):
     monitoring.stop_part("exporter")
     try:
         monitoring.wait_until(lambda: monitoring.states()["EasyMOExporterDown"] == "pending")
+        monitoring.wait_until(lambda: "connection refused" in str(monitoring.ask("/api/v1/targets")))
         found = outcomes(monitoring)
     finally:
         monitoring.start_part("exporter")
