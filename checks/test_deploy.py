@@ -1,4 +1,4 @@
-"""Deployment steps: the functions are deployed and healthy, the alerts are set (checklist: steps 2.1 to 4.6)."""
+"""Deployment steps: functions are healthy, alerts reach people (checklist: steps 2.1 to 2.5, 4.3 to 4.6)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import pytest
 
 from checks.checklist import check
 from checks.judge import Judge
+from checks.rules import alert_drill
 from checks.rules import alerts as alert_rules
 from checks.rules import health as health_rules
+from checks.rules import paging as paging_rules
 from fixtures.alerting.model import Alerting
+from fixtures.drill.model import AlertDrill
+from fixtures.outcome import Gap
+from fixtures.paging.model import Paging
 from fixtures.settings.model import Settings
 from fixtures.webhooks.model import FunctionHealth
 
@@ -48,6 +53,26 @@ def test_health_endpoint_is_healthy(
 @health_endpoints
 def test_certificate_is_good(function_health: FunctionHealth, settings: Settings, judge: Judge) -> None:
     health_rules.certificate_is_good(judge, function_health, settings)
+
+
+@check("step-4.3", "Configure PagerDuty integration", criterion="should", area="observability")
+def test_pagerduty_is_configured(paging: Paging, alerting_or_gap: Alerting | Gap, judge: Judge) -> None:
+    judge.expects("PagerDuty's service takes alerts, and somebody is on call for it.")
+    paging_rules.pagerduty_takes_alerts(judge, paging, alerting_or_gap)
+
+
+@check("step-4.4", "Configure Slack alerting", criterion="should", area="observability")
+def test_slack_is_configured(paging: Paging, alerting_or_gap: Alerting | Gap, judge: Judge) -> None:
+    judge.expects("Slack takes alerts: its webhook lives, or notifications to it arrive.")
+    paging_rules.slack_takes_alerts(judge, paging, alerting_or_gap)
+
+
+@check("step-4.5", "Test alert notifications", criterion="should", area="observability")
+def test_alert_notifications_work(
+    test_alert: AlertDrill, alerting_or_gap: Alerting | Gap, settings: Settings, judge: Judge
+) -> None:
+    judge.expects("A test alert reaches the receivers of a real one and is resolved, or notifications arrived.")
+    alert_drill.notifications_work(judge, test_alert, alerting_or_gap, settings)
 
 
 @check("step-4.6", "Set alert thresholds", criterion="should", area="observability")

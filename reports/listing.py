@@ -45,12 +45,17 @@ class Listed:
     @property
     def variables(self) -> tuple[str, ...]:
         """The environment variables that its evidence requires."""
-        own = sorted({name for piece in self.pieces for name in NEEDS[piece]})
-        return (*own, *sorted({" or ".join(ONE_OF[piece]) for piece in self.pieces if piece in ONE_OF}))
+        return tuple(sorted({name for piece in self.pieces for name in NEEDS[piece]}))
+
+    @property
+    def alternatives(self) -> tuple[tuple[str, ...], ...]:
+        """The environment variables of which its evidence requires one each."""
+        return tuple(sorted({ONE_OF[piece] for piece in self.pieces if piece in ONE_OF}))
 
     def missing(self, given: Iterable[str]) -> tuple[str, ...]:
-        """The required variables that are not given."""
-        return tuple(name for name in self.variables if not set(name.split(" or ")) & set(given))
+        """The required variables that are not given; alternatives as one text."""
+        alone = tuple(name for name in self.variables if name not in given)
+        return alone + tuple(" or ".join(names) for names in self.alternatives if not set(names) & set(given))
 
 
 def list_of_checks(config: pytest.Config, session: pytest.Session) -> Iterator[str]:
@@ -76,7 +81,7 @@ def _listed(items: Iterable[pytest.Item]) -> list[Listed]:
         if (case := case_of(item)) is not None and isinstance(item, pytest.Function):
             cases.append(case)
             functions.setdefault(case.check, set()).add(item.function)
-    return [Listed(check, needs_of(functions[check.check])) for check in results(cases)]
+    return [Listed(check, needs_of(functions[check.check], optional=False)) for check in results(cases)]
 
 
 def _lines(config: pytest.Config, settings: Settings, listed: list[Listed], width: int) -> Iterator[str]:
@@ -103,6 +108,9 @@ def _lines(config: pytest.Config, settings: Settings, listed: list[Listed], widt
 def _cells(entry: Listed, given: Iterable[str], detailed: bool) -> tuple[str, str, str, str, list[str]]:
     missing = entry.missing(given)
     needs = [f"{name} not set" if name in missing else name for name in entry.variables]
+    for names in entry.alternatives:
+        state = " not set" if " or ".join(names) in missing else ""
+        needs += [*(f"{name} or" for name in names[:-1]), f"{names[-1]}{state}"]
     if detailed:
         needs += [f"evidence: {piece}" for piece in sorted(entry.pieces)]
     check = entry.check

@@ -16,7 +16,7 @@ from checks.judge import Judge
 from checks.parameters import cases
 from fixtures.advice import Advice, Help, Step, in_turn
 from fixtures.evidence.document import Evidence, decode, plain, to_text
-from fixtures.evidence.pieces import PIECES, needs_of
+from fixtures.evidence.pieces import OR_GAP, PIECES, needs_of
 from fixtures.evidence.reading import Reading
 from fixtures.outcome import CheckFailed, CouldNotLook, NotApplicable, Status, Unproven
 from fixtures.settings.access import Access
@@ -76,10 +76,13 @@ def _judge(test: Callable[..., None], evidence: Evidence, **parameters: str) -> 
     statement = Judge()
     known = {"judge": statement, "settings": evidence.settings, "evidence": evidence, **parameters}
     try:
-        arguments = {
-            name: evidence.piece(name) if name in PIECES else known[name]
-            for name in inspect.signature(test).parameters
+        wanted = inspect.signature(test).parameters
+        known |= {
+            name: evidence.piece_or_gap(piece)
+            for name in wanted
+            if (piece := name.removesuffix(OR_GAP)) != name and piece in PIECES
         }
+        arguments = {name: evidence.piece(name) if name in PIECES else known[name] for name in wanted}
         test(**arguments)
         statement.decide()
     except CheckFailed as failure:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fixtures.settings.access import Access
+from fixtures.settings.environment import variables_of
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTS = (
@@ -51,22 +52,8 @@ def environment(access: Access | None = None, **more: str) -> dict[str, str]:
     """Return this process's environment without the suite's variables, plus those of a deployment."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(STARTS)}
     if access is not None:
-        environ |= variables(access)
+        environ |= variables_of(access)
     return environ | more
-
-
-def variables(access: Access) -> dict[str, str]:
-    """Return the suite's environment variables for a deployment."""
-    secrets = {
-        "EASYMO_DATABASE_URL": access.database.text if access.database else None,
-        "WHATSAPP_APP_SECRET": access.app_secret,
-        "WA_VERIFY_TOKEN": access.verify_token,
-        "SUPABASE_SERVICE_ROLE_KEY": access.service_role_key,
-    }
-    plain = {"EASYMO_BASE_URL": access.base_url, "EASYMO_LOG_FILE": access.log_file}
-    return {name: secret.reveal() for name, secret in secrets.items() if secret is not None} | {
-        name: value for name, value in plain.items() if value is not None
-    }
 
 
 def run_suite(

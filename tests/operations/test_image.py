@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.running import ROOT, variables
+from fixtures.settings.environment import variables_of
+from tests.running import ROOT
 
 TAG = "easymo-verification:test"
 BASE_TAG = "easymo-verification-base:test"
@@ -78,7 +79,7 @@ def test_image_verifies_a_deployment_unprivileged(client, any_deployment, tmp_pa
         "COLUMNS",
     }
 
-    environ = variables(any_deployment.access)
+    environ = variables_of(any_deployment.access)
     log = tmp_path / "functions.jsonl"
     log.write_text(Path(environ["EASYMO_LOG_FILE"]).read_text())
     environ["EASYMO_LOG_FILE"] = "/log/functions.jsonl"

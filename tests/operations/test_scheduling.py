@@ -11,9 +11,10 @@ import sys
 import pytest
 import yaml
 
+from fixtures.settings.environment import variables_of
 from tests.docs.pages import snippet
 from tests.reports.notify.receiver import SECRET_PATH, Receiver
-from tests.running import ROOT, environment, variables
+from tests.running import ROOT, environment
 from tests.workflows.running import INSTALL, checkout, leaves
 
 PAGE = "scheduling.md"
@@ -67,7 +68,7 @@ def test_gitlab_script_verifies_and_sends_heartbeat(installed, any_deployment):
     shutil.rmtree(installed / ".venv", ignore_errors=True)
     (installed / ".venv").unlink(missing_ok=True)
     script = "\n".join([INSTALL, *job["script"][1:]])
-    environ = variables(any_deployment.access) | {"CADENCE": "immediate", "TARGET": "production"}
+    environ = variables_of(any_deployment.access) | {"CADENCE": "immediate", "TARGET": "production"}
     done = run(installed, script, **environ)
     assert done.returncode == 0, done.stdout
     assert "Verdict: go" in done.stdout
@@ -105,7 +106,7 @@ def cron(installed, tmp_path):
 def test_cron_command_is_silent_after_a_go(cron, any_deployment, tmp_path):
     """Cron mails all output, so a go must print nothing; the reports are in the target's folder."""
     with Receiver() as receiver:
-        done = cron("immediate", variables(any_deployment.access), receiver.url)
+        done = cron("immediate", variables_of(any_deployment.access), receiver.url)
         assert receiver.paths == [SECRET_PATH]
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     state = tmp_path / "state" / "production"
@@ -115,7 +116,7 @@ def test_cron_command_is_silent_after_a_go(cron, any_deployment, tmp_path):
 def test_cron_command_prints_a_no_go(cron, any_deployment):
     """The mail contains the failed check and the verdict, but no secret; the heartbeat is sent too."""
     any_deployment.superuser_execute("UPDATE cron.job SET active = false")
-    environ = variables(any_deployment.access)
+    environ = variables_of(any_deployment.access)
     with Receiver() as receiver:
         done = cron("immediate", environ, receiver.url)
         assert receiver.paths == [SECRET_PATH]
@@ -179,7 +180,7 @@ def test_systemd_service_verifies_and_sends_heartbeat(installed, any_deployment,
     commands = [unit["ExecStart"], unit["ExecStopPost"]]
     for specifier, value in specifiers.items():
         commands = [command.replace(specifier, value) for command in commands]
-    done = run(installed, commands[0], **variables(any_deployment.access))
+    done = run(installed, commands[0], **variables_of(any_deployment.access))
     assert done.returncode == 0, done.stdout
     with Receiver() as receiver:
         assert run(installed, commands[1], HEARTBEAT_URL=receiver.url).returncode == 0

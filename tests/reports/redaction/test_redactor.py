@@ -247,7 +247,7 @@ def test_evidence_is_judged_as_it_was_written(tmp_path) -> None:
     path = tmp_path / "evidence.json"
     seen = Evidence(Settings(target="staging"), datetime(2026, 1, 31, tzinfo=UTC), {"host": DSN, "caller": PHONE})
     kept = write_evidence(path, seen, redactor)
-    assert kept == load(path)
+    assert kept == load(path, own=True)
     assert kept.deployment == {"host": "[secret]", "caller": "[phone]"}
     assert [file.name for file in tmp_path.iterdir()] == ["evidence.json"]
 
