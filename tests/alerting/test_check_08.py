@@ -9,7 +9,6 @@ import pytest
 
 from checks.test_deploy import test_alert_thresholds_are_set as step_4_6
 from checks.test_immediate import test_alert_triggers as check_8
-from fixtures.alerting import prometheus
 from fixtures.outcome import Status
 from fixtures.settings.access import Access
 from fixtures.settings.model import Settings
@@ -29,11 +28,7 @@ from tests.alerting.measured import healthy, with_measured
 from tests.alerting.odd import ODD_BUT_HEALTHY
 from tests.outcomes import assert_outcome, judge, read
 
-
-@pytest.fixture(autouse=True)
-def _no_settling(monkeypatch):
-    """Canned answers do not change."""
-    monkeypatch.setattr(prometheus, "SETTLE_SECONDS", 0.0)
+pytestmark = pytest.mark.usefixtures("no_settling")
 
 
 def judged(canned, alert=PENDING, settings=None, test=check_8, *, without=(), measured=None):
