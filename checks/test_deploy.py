@@ -1,4 +1,4 @@
-"""Deployment steps: functions are healthy, alerts reach people (checklist: steps 2.1 to 2.5, 4.3 to 4.5)."""
+"""Deployment steps: functions are healthy, alerts are set and reach people (steps 2.1 to 2.5, 4.3 to 4.6)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 from checks.checklist import check
 from checks.judge import Judge
 from checks.rules import alert_drill
+from checks.rules import alerts as alert_rules
 from checks.rules import health as health_rules
 from checks.rules import paging as paging_rules
 from fixtures.alerting.model import Alerting
@@ -72,3 +73,13 @@ def test_alert_notifications_work(
 ) -> None:
     judge.expects("A test alert reaches the receivers of a real one and is resolved, or notifications arrived.")
     alert_drill.notifications_work(judge, test_alert, alerting_or_gap, settings)
+
+
+@check("step-4.6", "Set alert thresholds", criterion="should", area="observability")
+def test_alert_thresholds_are_set(alert: str, alerting: Alerting, settings: Settings, judge: Judge) -> None:
+    expected = settings.alert(alert)
+    judge.expects(
+        f"Alert rule {expected.rule} has the threshold, the waiting time and the severity of the settings."
+    )
+    alert_rules.is_set(judge, expected, alerting, settings)
+    judge.shows("Alert rules", alert_rules.as_rows(expected, alerting))

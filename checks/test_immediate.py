@@ -6,6 +6,8 @@ import pytest
 
 from checks.checklist import check
 from checks.judge import Judge
+from checks.rules import alerts as alert_rules
+from checks.rules import alerts_state as alert_state_rules
 from checks.rules import catalogue as catalogue_rules
 from checks.rules import cron as cron_rules
 from checks.rules import dlq_passes as dlq_passes_rules
@@ -14,6 +16,7 @@ from checks.rules import forgery_trace as forgery_trace_rules
 from checks.rules import success_rate as success_rate_rules
 from fixtures.alerting.model import Alerting
 from fixtures.dashboards.model import Dashboards
+from fixtures.database.alert_measurements import AlertMeasurements
 from fixtures.database.catalogue import Catalogue
 from fixtures.database.connection import DatabaseConnection
 from fixtures.database.cron import CronSchedule
@@ -211,7 +214,27 @@ def test_dashboard_shows_data(dashboard: str, dashboards: Dashboards, settings: 
     assert dashboards, settings
 
 
-@check(8, "Alerts are triggering correctly", criterion="should", area="observability")
+alerts_trigger = check(8, "Alerts are triggering correctly", criterion="should", area="observability")
+
+
+@alerts_trigger
 def test_alert_triggers(alert: str, alerting: Alerting, settings: Settings, judge: Judge) -> None:
-    judge.expects(f"Alert {alert} is loaded, evaluated and routed.")
-    assert alerting, settings
+    expected = settings.alert(alert)
+    judge.expects(f"Alert rule {expected.rule} is right, is evaluated, has its metrics, and reaches somebody.")
+    alert_rules.triggers(judge, expected, alerting, settings)
+    judge.shows("Alert rules", alert_rules.as_rows(expected, alerting))
+
+
+@alerts_trigger
+def test_alert_state_agrees(
+    alert_state: str,
+    alerting: Alerting,
+    alert_measurements: AlertMeasurements,
+    database_connection: DatabaseConnection,
+    settings: Settings,
+    *,
+    judge: Judge,
+) -> None:
+    expected = alert_state_rules.alert_of(alert_state, settings)
+    judge.expects(f"Alert rule {expected.rule} fires if, and only if, the database shows that it should.")
+    alert_state_rules.agrees(judge, expected, alerting, alert_measurements, database_connection, settings=settings)

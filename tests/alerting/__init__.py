@@ -1,0 +1,1 @@
+"""Tests of alerts: their rules, their way to a receiver, and the test alert."""
