@@ -23,8 +23,11 @@ def reaches_somebody(judge: Judge, alert: Alert, evidence: AlertEvidence, alerti
     if evidence.route is None:
         _lacks(judge, evidence.route_gap or Gap(Status.UNPROVEN, "the way to a receiver was not read"))
         return
-    _ends_at_a_receiver(judge, alert, evidence.route)
+    if evidence.route.receivers_known and _can_notify(judge, alert, evidence.route):
+        _ends_at_a_receiver(judge, alert, evidence.route)
     _is_not_held_back(judge, alert, evidence.route)
+    if evidence.route_gap is not None:
+        _lacks(judge, evidence.route_gap)
     if own:
         _is_delivered(judge, evidence.route, alerting)
 
@@ -32,7 +35,8 @@ def reaches_somebody(judge: Judge, alert: Alert, evidence: AlertEvidence, alerti
 def _lacks(judge: Judge, gap: Gap) -> None:
     if gap.status is Status.ERROR and not judge.violations:
         raise CouldNotLook(gap.reason, gap.advice, gap.cause)
-    judge.lacks(gap)
+    if all(doubt.reason != gap.reason for doubt in judge.doubts):
+        judge.lacks(gap)
 
 
 def _is_sent(judge: Judge, alerting: Alerting) -> bool:
@@ -47,6 +51,18 @@ def _is_sent(judge: Judge, alerting: Alerting) -> bool:
         expected="an active Alertmanager (alerting.alertmanagers in its configuration)",
         why=UNHEARD,
         advice="set alerting.alertmanagers in Prometheus's configuration, and look at its log if it is set",
+    )
+
+
+def _can_notify(judge: Judge, alert: Alert, route: RouteFacts) -> bool:
+    """Require that every receiver of the route exists, with settings that are complete."""
+    faulty = [f"{one.name}: {one.fault}" for one in route.receivers if one.fault]
+    return judge.requires(
+        not faulty,
+        lambda: f"the route of {alert.rule} ends at a receiver that cannot notify: {listed(faulty, most=3)}",
+        expected="a receiver with complete settings",
+        why=UNHEARD,
+        advice="correct the settings of the receiver, or the name of it in the routes",
     )
 
 
@@ -106,7 +122,7 @@ def _is_delivered(judge: Judge, route: RouteFacts, alerting: Alerting) -> None:
 
 def in_words(route: RouteFacts | None) -> str:
     """The receivers of a route, for the report."""
-    return "unknown" if route is None else _named(route.receivers) or "none"
+    return "unknown" if route is None or not route.receivers_known else _named(route.receivers) or "none"
 
 
 def _named(receivers: tuple[Receiver, ...]) -> str:
