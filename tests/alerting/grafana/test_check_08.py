@@ -562,7 +562,7 @@ NOT_READ: dict[str, tuple[Callable[[GrafanaAlerting], object], Status, str]] = {
     "policies of another form": (
         lambda grafana: grafana.policies.update(routes=[{"object_matchers": ["x"]}]),
         Status.ERROR,
-        "the notification policies of Grafana could not be followed",
+        "the notification policies of Grafana could not be followed: a matcher of another form is not understood",
     ),
     "silences forbidden": (
         lambda grafana: grafana.answers.update({"/api/alertmanager/grafana/api/v2/silences": (403, {})}),
