@@ -1,4 +1,4 @@
-"""Deployment steps: functions are healthy, alerts are set and reach people (steps 2.1 to 2.5, 4.3 to 4.6)."""
+"""Deployment steps: functions are healthy, alerts reach people (checklist: steps 2.1 to 2.5, 4.1 to 4.6)."""
 
 from __future__ import annotations
 

@@ -199,7 +199,8 @@ def test_functions_logged_no_error(
     found = application_logs.of(application_log)
     logs.say_something(judge, found, settings)
     logs.are_not_ahead(judge, found, settings)
-    logs.tell_of_no_error(judge, found, settings)
+    logs.tell_of_no_error(judge, found, settings, application_logs)
+    logs.report_what_is_not_covered(judge, settings)
 
 
 @no_errors_logged

@@ -10,12 +10,15 @@ from checks.rules.dates import not_in_the_future
 from fixtures.logs.entry import NO_LEVEL
 from fixtures.logs.fingerprint import pattern_of, without_names
 from fixtures.logs.kinds import ErrorKind
-from fixtures.logs.model import ErrorGroup, FunctionLogs, TextGroup
+from fixtures.logs.model import ApplicationLogs, ErrorGroup, FunctionLogs, TextGroup
 from fixtures.settings.model import LogAllowance, Settings
-from fixtures.wording import clock, counted
+from fixtures.wording import clock, counted, listed
 
 SHOWN = 20
 """Most fingerprints that are listed one by one."""
+
+POSTGRES = "postgres"
+"""Service of the entries of Postgres's own log."""
 
 NAMED = 3
 """Most fingerprints of unreadable lines that are named in one sentence."""
@@ -46,9 +49,12 @@ def matches(known: LogAllowance, group: ErrorGroup) -> bool:
 
 def say_something(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
     """Require entries in the window, all of them readable; an empty log is not a clean one."""
-    judge.finds(f"{logs.file}: {counted(logs.entries, 'entry', 'entries')} since {clock(logs.since)}")
+    by = f", by {logs.source}" if logs.source else ""
+    judge.finds(f"{logs.file}: {counted(logs.entries, 'entry', 'entries')} since {clock(logs.since)}{by}")
+    if logs.rotated:
+        judge.finds(f"rotated files were read too: {listed(logs.rotated, 5, ', ')}")
     if logs.own_probes:
-        judge.finds(f"{counted(logs.own_probes, 'entry', 'entries')} of the suite's own probes, not judged")
+        judge.finds(f"{counted(logs.own_probes, 'entry', 'entries')} that the suite itself caused, not judged")
     if not logs.timed:
         judge.cannot_tell(
             f"no line of {logs.file} has a time, so none of its {counted(logs.lines, 'line')} can be said to be "
@@ -56,7 +62,7 @@ def say_something(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
             "a log whose lines have a time",
         )
     elif not logs.entries:
-        judge.cannot_tell(f"no entries in {logs.file} since {clock(logs.since)}", "traffic that the functions log")
+        judge.cannot_tell(*_empty(logs))
     _are_dated(judge, logs)
     _are_readable(judge, logs)
     if logs.cut:
@@ -65,8 +71,19 @@ def say_something(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
             f"{clock(logs.since)}",
             "a higher limits.log_lines in deployment.toml, or a shorter window",
         )
+    if logs.unread and logs.entries:
+        judge.cannot_tell(logs.unread, "a shorter window: EASYMO_DEPLOYED_AT or windows.logs_seconds")
     _are_decided(judge, logs)
     _name_the_silent(judge, logs, settings)
+
+
+def _empty(logs: FunctionLogs) -> tuple[str, str]:
+    """Why an empty log proves nothing, and what would."""
+    found = f"no entries in {logs.file} since {clock(logs.since)}"
+    if logs.source is None:
+        return found, "traffic that the functions log"
+    said = f"{found}, by {logs.source}{f'; {logs.unread}' if logs.unread else ''}"
+    return said, "traffic that the functions log; new entries take up to some minutes until they can be read"
 
 
 def _are_dated(judge: Judge, logs: FunctionLogs) -> None:
@@ -121,6 +138,8 @@ def _are_decided(judge: Judge, logs: FunctionLogs) -> None:
 
 def _name_the_silent(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
     heard = {entry.service for entry in logs.counts}
+    if heard == {POSTGRES}:
+        return
     names = settings.names
     functions = (*names.webhooks, *([] if names.without_processor else [names.dlq_processor]))
     silent = [name for name in functions if name not in heard]
@@ -141,8 +160,23 @@ def are_not_ahead(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
     )
 
 
-def tell_of_no_error(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
-    """Require no error by level, status or known words, except what the allow list covers; the worst first."""
+def report_what_is_not_covered(judge: Judge, settings: Settings) -> None:
+    """Report that no source has Postgres's own log, where that is so."""
+    if "SUPABASE_ACCESS_TOKEN" not in settings.configured and not settings.logs.loki_postgres:
+        judge.finds(
+            "Postgres's own log was not looked at: neither SUPABASE_ACCESS_TOKEN nor logs.loki_postgres is set"
+        )
+
+
+def tell_of_no_error(judge: Judge, logs: FunctionLogs, settings: Settings, every: ApplicationLogs) -> None:
+    """Require no error by level, status or known words, except what the allow list covers; the worst first.
+
+    Args:
+        judge: of the case.
+        logs: of the case.
+        settings: the allow list.
+        every: all logs of the run, because an entry of the allow list may match in one of them only.
+    """
     known = Known(settings.log_allowances, logs.read_at.astimezone(UTC).date())
     allowed = {group.fingerprint: allowance for group in logs.groups if (allowance := known.of(group))}
     faults = [group for group in logs.groups if group.fingerprint not in allowed]
@@ -158,7 +192,7 @@ def tell_of_no_error(judge: Judge, logs: FunctionLogs, settings: Settings) -> No
         expected="no errors",
         advice="fix the most frequent ones first, then run the check again",
     )
-    _allowances_hold(judge, logs, known)
+    _allowances_hold(judge, logs, known, every)
     judge.shows("Errors by fingerprint", [_row(group, allowed) for group in logs.groups], SHOWN)
     judge.shows("Entries by service and level", [vars(entry) for entry in logs.counts])
 
@@ -180,6 +214,8 @@ HEALING: dict[str, str] = {
     "the function again, or deploy the release before (rollback 1)",
     ErrorKind.VARIABLE: "set the variable that the example names among the secrets of the edge functions "
     "(step 3.2), then look at the function's health again",
+    ErrorKind.REQUEST: "look for the error in the function's own log at that time: 503 is a function that does "
+    "not start, 504 one that does not answer in time, 546 one that exceeds its memory or time",
     ErrorKind.POSTGRES: "look for the statement in the Postgres logs around that time; a missing table, column or "
     "privilege may mean that a migration was not applied",
 }
@@ -241,10 +277,14 @@ def _row(group: ErrorGroup, allowed: dict[str, LogAllowance]) -> dict[str, str |
     }
 
 
-def _allowances_hold(judge: Judge, logs: FunctionLogs, known: Known) -> None:
-    """Require that no allowance has expired; report those that matched nothing."""
+def _allowances_hold(judge: Judge, logs: FunctionLogs, known: Known, every: ApplicationLogs) -> None:
+    """Require that no allowance has expired; report those that matched nothing, once and not in each log."""
     for allowance in known.allowances:
-        count = sum(group.count for group in logs.groups if matches(allowance, group))
+        count = _matched(allowance, logs)
+        anywhere = any(_matched(allowance, one) for one in every.logs.values())
+        is_first = logs is next(iter(every.logs.values()), logs)
+        if not count and (anywhere or not is_first):
+            continue
         if allowance not in known.valid:
             judge.fails(
                 f"the log allowance {allowance.match!r} expired on {allowance.expires} "
@@ -258,5 +298,9 @@ def _allowances_hold(judge: Judge, logs: FunctionLogs, known: Known) -> None:
                 f"{counted(count, 'entry', 'entries')} allowed until {allowance.expires}: "
                 f"{allowance.match!r}, {allowance.reason}"
             )
-        else:
+        elif not every.gaps:
             judge.finds(f"the log allowance {allowance.match!r} matched nothing and can be removed")
+
+
+def _matched(allowance: LogAllowance, logs: FunctionLogs) -> int:
+    return sum(group.count for group in logs.groups if matches(allowance, group))

@@ -48,6 +48,7 @@ def test_entries_without_errors_pass(judged: Judging) -> None:
     assert outcome.judge.findings == [
         "functions.log: 4 entries since 2026-01-31 11:00:00 UTC",
         "no entries of wa-webhook-unified, wa-webhook-core, dlq-processor",
+        "Postgres's own log was not looked at: neither SUPABASE_ACCESS_TOKEN nor logs.loki_postgres is set",
     ]
 
 

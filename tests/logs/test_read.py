@@ -175,15 +175,10 @@ def test_without_a_file_nothing_is_proven() -> None:
     gap = read_logs(Settings(), Access(), NOW)
     assert gap == Gap(
         Status.UNPROVEN,
-        "the functions' logs were not looked at: EASYMO_LOG_FILE is not set",
-        "set EASYMO_LOG_FILE to a file of JSON lines with timestamp, level, service, event or message",
+        "no logs were looked at: none of SUPABASE_ACCESS_TOKEN, EASYMO_LOKI_URL and EASYMO_LOG_FILE is set",
+        "set SUPABASE_ACCESS_TOKEN (and EASYMO_PROJECT_REF) for Supabase's log API, EASYMO_LOKI_URL for Loki, or "
+        "EASYMO_LOG_FILE to a file with the functions' logs",
     )
-
-
-def test_sources_that_are_set_but_not_read_are_named() -> None:
-    gap = read_logs(Settings(configured=("EASYMO_LOKI_URL",)), Access(), NOW)
-    assert isinstance(gap, Gap)
-    assert gap.reason.endswith("; EASYMO_LOKI_URL is set, but this version reads logs only from a file")
 
 
 def _missing(path: Path) -> Path:
@@ -218,7 +213,7 @@ def test_unreadable_file_is_an_error(make: Callable[[Path], Path], reason: str, 
     assert read_logs(Settings(), Access(log_file=str(path)), NOW) == Gap(
         Status.ERROR,
         f"the log file {path} (EASYMO_LOG_FILE) cannot be read: {reason}",
-        "set EASYMO_LOG_FILE to a file of JSON lines that this user may read",
+        "set EASYMO_LOG_FILE to a whole file with the functions' logs that this user may read",
     )
 
 

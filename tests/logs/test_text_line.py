@@ -76,7 +76,8 @@ def test_kinds_of_lines(kind: ErrorKind | None, line: str) -> None:
 
 def test_worst_kinds_come_first() -> None:
     assert [kind.value for kind in sorted(ErrorKind, key=rank)] == [
-        "boot failure", "missing environment variable", "import error", "exception", "Postgres error", "error line"
+        "boot failure", "missing environment variable", "import error", "exception", "failed request",
+        "Postgres error", "error line",
     ]  # fmt: skip
     assert rank("") > rank(ErrorKind.ERROR)
 
