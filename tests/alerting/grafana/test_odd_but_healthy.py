@@ -28,6 +28,7 @@ from tests.alerting.grafana.changes import (
     contact_point,
     edit,
     filtering,
+    no_data,
     proxy_refused,
     rule,
     silence,
@@ -93,6 +94,15 @@ def by_label_of_the_alert(grafana: GrafanaAlerting) -> None:
     grafana.policies["routes"][1]["object_matchers"] = [["team", "=", "web"]]
 
 
+def filtering_in_sql(grafana: GrafanaAlerting) -> None:
+    text = "SELECT service, count(*) FROM webhook_dlq GROUP BY service HAVING count(*) > 100"
+    no_data("Normal (NoData)", no_data_state="OK", data=[sql("C", text)])[1](grafana)
+
+
+SINCE_PASS = "SELECT extract(epoch from now() - max(processed_at)) AS age FROM dlq_processing_log"
+PASSES = "SELECT count(*) FROM dlq_processing_log WHERE processed_at > now() - interval '15 minutes'"
+FAILED_PERCENT = "SELECT 100.0 * failed / nullif(failed + succeeded, 0) FROM webhook_rates"
+
 SHOWN = "HighDLQPendingCount is inactive, evaluated "
 TO_SLACK = "HighDLQPendingCount reaches slack (slack)"
 
@@ -117,6 +127,23 @@ ODD_BUT_HEALTHY: dict[str, tuple[Change, str]] = {
     "in SQL": (
         rule(data=[sql("A", "SELECT count(*) FROM webhook_dlq"), threshold("C", "A", "gt", 100)]),
         SHOWN,
+    ),
+    "in SQL that filters, without data": (edit(filtering_in_sql), SHOWN),
+    "silence in SQL": (
+        rule(SILENT, data=[sql("A", SINCE_PASS), threshold("C", "A", "gt", 900)]),
+        "DLQProcessingFailure is inactive",
+    ),
+    "silence in SQL, in minutes": (
+        rule(SILENT, data=[sql("A", SINCE_PASS.replace(")) AS", ")) / 60 AS")), threshold("C", "A", "gt", 15)]),
+        "DLQProcessingFailure is inactive",
+    ),
+    "silence in SQL, by a count": (
+        rule(SILENT, data=[sql("A", PASSES), threshold("C", "A", "lt", 1)]),
+        "DLQProcessingFailure is inactive",
+    ),
+    "rate in SQL, in percent": (
+        rule(RATE, data=[sql("A", FAILED_PERCENT), threshold("C", "A", "gt", 5)]),
+        "WebhookErrorRate is inactive",
     ),
     "a classic condition": (rule(data=[query("A", DLQ), classic("C", ("A", "max", "gt", 100))]), SHOWN),
     "in percent": (
