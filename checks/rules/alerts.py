@@ -121,7 +121,7 @@ def _fails_without_rule(judge: Judge, alert: Alert, evidence: AlertEvidence, ale
         judge.finds(f"no alert rule {alert.rule} is loaded")
     elif not alerting.rules_total:
         judge.fails(
-            f"{source} has no alert rule at all",
+            f"{source} has no alert rule at all{evidence.scope}",
             expected="the alert rules of the checklist",
             why="whatever happens, nobody is told",
             advice=f"load the rules: {EXAMPLE}",
@@ -129,7 +129,8 @@ def _fails_without_rule(judge: Judge, alert: Alert, evidence: AlertEvidence, ale
     else:
         similar = f"; the most similar one is {evidence.nearest}" if evidence.nearest else ""
         judge.fails(
-            f"{source} has no alert rule {alert.rule} among {counted(alerting.rules_total, 'rule')}{similar}",
+            f"{source} has no alert rule {alert.rule} among {counted(alerting.rules_total, 'rule')}{similar}"
+            f"{evidence.scope}",
             expected="an alert rule of that name",
             why="what it should notice is noticed by nobody",
             advice=_naming(alert, evidence.nearest) + f"load the rule: {EXAMPLE}",
