@@ -1,4 +1,4 @@
-"""Deployment steps: the functions are deployed and healthy (checklist: steps 2.1 to 2.5)."""
+"""Deployment steps: functions are deployed and healthy, dashboards are imported (checklist: steps 2.1 to 4.2)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import pytest
 
 from checks.checklist import check
 from checks.judge import Judge
+from checks.rules import dashboards as dashboard_rules
 from checks.rules import health as health_rules
+from fixtures.dashboards.model import Dashboards
 from fixtures.settings.model import Settings
 from fixtures.webhooks.model import FunctionHealth
 
@@ -46,3 +48,13 @@ def test_health_endpoint_is_healthy(
 @health_endpoints
 def test_certificate_is_good(function_health: FunctionHealth, settings: Settings, judge: Judge) -> None:
     health_rules.certificate_is_good(judge, function_health, settings)
+
+
+@check("step-4.1", "Import DLQ dashboard to Grafana", criterion="should", area="observability")
+def test_dlq_dashboard_is_imported(dashboards: Dashboards, settings: Settings, judge: Judge) -> None:
+    dashboard_rules.is_imported(judge, dashboards, 0, settings)
+
+
+@check("step-4.2", "Import webhook performance dashboard to Grafana", criterion="should", area="observability")
+def test_webhook_dashboard_is_imported(dashboards: Dashboards, settings: Settings, judge: Judge) -> None:
+    dashboard_rules.is_imported(judge, dashboards, 1, settings)
