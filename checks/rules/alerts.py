@@ -45,7 +45,8 @@ def triggers(judge: Judge, alert: Alert, alerting: Alerting, settings: Settings)
     for gap in filter(None, gaps):
         if gap.status is Status.ERROR:
             return gap
-        judge.lacks(gap)
+        if all(doubt.reason != gap.reason for doubt in judge.doubts):
+            judge.lacks(gap)
     return None
 
 
