@@ -17,6 +17,7 @@ from fixtures.outcome import Gap
 from fixtures.secret import Secret
 from fixtures.settings.access import Access
 from fixtures.settings.model import Settings
+from tests.alerting.measured import ago, healthy, with_measured
 from tests.outcomes import Outcome, judge, read
 
 PENDING, SILENT, RATE = "dlq-pending", "dlq-processor-silent", "webhook-error-rate"
@@ -67,5 +68,8 @@ def judged(
     test: Any = check_8,
     token: str | None = TOKEN,
 ) -> Outcome:
-    """Read the alerting as a run does, and judge one alert."""
-    return judge(test, read(access_to(grafana, token), [test], settings), alert=alert)
+    """Read the alerting as a run does, and judge one alert beside a database that agrees with its state."""
+    evidence = read(access_to(grafana, token), [test], settings)
+    fires = isinstance(grafana, GrafanaAlerting) and any(one.state == "firing" for one in grafana.rules.values())
+    measured = healthy(pending=250, exceeded_since=ago(120)) if fires else healthy()
+    return judge(test, with_measured(evidence, measured), alert=alert)

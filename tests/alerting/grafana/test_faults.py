@@ -255,3 +255,13 @@ def test_fault_of_grafana_is_named(fault: str) -> None:
     assert_outcome(outcome, Status.FAILED, part)
     assert outcome.judge is not None
     assert len(outcome.judge.violations) == 1, outcome.reason
+
+
+def test_advice_for_a_missing_rule() -> None:
+    """The name to set if it is another one; else what to create, in Grafana and not in Prometheus."""
+    grafana = GrafanaAlerting()
+    renamed(grafana)
+    assert str(judged(grafana).advice) == (
+        'if it is this rule, set rule = "High DLQ pending count" for alert dlq-pending in deployment.toml; else '
+        "create the rule in Grafana: docs/monitoring.md has its query, its threshold and its labels"
+    )
