@@ -21,8 +21,11 @@ from fixtures.outcome import Status
 from fixtures.settings.model import Settings
 from fixtures.settings.monitoring import Dashboard
 from tests.dashboards.building import (
+    MIXED,
+    OF_DASHBOARD,
     POSTGRES,
     PROMETHEUS,
+    answering,
     dashboard,
     error,
     grafana,
@@ -34,16 +37,7 @@ from tests.dashboards.building import (
     variable,
 )
 
-MIXED = {"uid": "-- Mixed --", "type": "datasource"}
-OF_DASHBOARD = {"uid": "-- Dashboard --", "type": "datasource"}
 HOUR_MS = 3_600_000
-
-
-def answering(answer: Any, *panels: dict[str, Any], **more: Any) -> Grafana:
-    """A Grafana whose data sources give this answer, or answer by this function."""
-    one = grafana(*panels, **more)
-    one.canned = answer if callable(answer) else lambda query: answer
-    return one
 
 
 def called(*titles: str) -> Grafana:
