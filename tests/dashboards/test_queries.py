@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.dashboards.finding import Listed, matching
+from fixtures.dashboards.finding import ListedDashboard, matching
 from fixtures.dashboards.interpolation import Interpolation
 from fixtures.dashboards.intervals import interval_of
 from fixtures.dashboards.reading_sql import why_not_to_run
@@ -216,7 +216,7 @@ def test_other_dialects_are_not_trusted():
 )
 def test_titles_match_by_their_words(title, titles, expected):
     """Exactly, else among other words."""
-    listed = [Listed(str(number), one) for number, one in enumerate(titles)]
+    listed = [ListedDashboard(str(number), one) for number, one in enumerate(titles)]
     assert [one.title for one in matching(title, listed)] == expected
 
 
