@@ -173,6 +173,10 @@ ERRORS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: routed("/api/dashboards/uid/", 500, {"message": "Internal server error"}),
         "answered GET /api/dashboards/uid/dlq1 with HTTP 500",
     ),
+    "a dashboard that is listed and not there": (
+        lambda: routed("/api/dashboards/uid/", 404, {"message": "Dashboard not found"}),
+        "answered GET /api/dashboards/uid/dlq1 with HTTP 404",
+    ),
     "a library that ends with 500": (
         lambda: refusing("/api/library", 500, {"id": 3, "title": "Shared", "libraryPanel": {"uid": "lib1"}}),
         "panel Shared: Grafana (127.0.0.1:",
