@@ -187,10 +187,6 @@ FAULTS: dict[str, tuple[Callable[[], Grafana], str]] = {
         'Grafana has no dashboard with the title "DLQ" among the 3 dashboards that the token may see; '
         "the nearest: DLW (uid u0)",
     ),
-    "deleted after the search": (
-        lambda: routed("/api/dashboards/uid/", 404, {"message": "Dashboard not found"}),
-        "Grafana has no dashboard",
-    ),
 }
 
 

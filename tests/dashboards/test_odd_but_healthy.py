@@ -278,6 +278,8 @@ def test_panel_may_be_empty_but_not_wrong(judged):
     outcome = judged(one, may_be_empty=("lost  Messages",))
     assert outcome.status is Status.PASSED, outcome.reason
     assert "without data, as may_be_empty allows: Lost messages" in outcome.judge.findings
+    other = judged(one, may_be_empty=("Lost messages", "Gone"))
+    assert "may_be_empty names Gone, and dashboard DLQ has no such panel" in other.judge.findings
     broken = answering(answer, panel("Lost messages", target("broken")), panel())
     assert judged(broken, may_be_empty=("Lost messages",)).status is Status.FAILED
 

@@ -246,6 +246,23 @@ def test_query_is_sent_as_a_browser_sends_it(judged):
     ]
 
 
+def test_automatic_interval_is_that_of_the_range(judged):
+    """A browser computes it: 6 hours in 30 steps are 10 minutes each."""
+    auto = variable("interval", "$__auto_interval_interval", "interval", auto=True, auto_count=30, auto_min="10s")
+    one = grafana(panel("P", target("rate(x[$interval])")), templating={"list": [auto]})
+    assert judged(one).status is Status.PASSED
+    assert one.queries[0]["queries"][0]["expr"] == "rate(x[600s])"
+
+
+def test_uids_are_quoted_in_paths(judged):
+    """A uid of a dashboard's JSON cannot choose another path."""
+    one = grafana({"id": 3, "title": "Shared", "libraryPanel": {"uid": "../../api/admin/settings?x=1"}}, panel())
+    asked = []
+    one.routes["/api/"] = lambda request: asked.append(request.path)
+    assert judged(one).status is Status.FAILED
+    assert asked == []
+
+
 def test_one_request_for_a_panel(judged):
     """Queries to one data source go together, so that few requests are enough."""
     one = grafana(panel("P", *(target(ref_id=letter) for letter in "ABCDE")))
