@@ -7,7 +7,7 @@ from datetime import timedelta
 from checks.judge import Cell, Judge
 from checks.rules.dates import not_in_the_future
 from checks.rules.success_rate import percent
-from fixtures.database.contract import DLQ, LOG
+from fixtures.database.contract import LOG
 from fixtures.database.sources import DONE
 from fixtures.database.threshold_replay import BacklogOfTheWeek, SilenceOfTheWeek
 from fixtures.outcome import Gap
@@ -139,8 +139,8 @@ def _say_what_is_not_known(judge: Judge, series: Series, week: Week, settings: S
         _say_what_few_messages_do(judge, series, settings)
     if series.events < FEWEST_EVENTS:
         judge.finds(
-            f"{counted(series.events, *EVENTS[series.measure])}: with fewer than {FEWEST_EVENTS} the highest value "
-            "is chance, so that no threshold counts as too loose"
+            f"{counted(series.events, *EVENTS[series.measure])}: with fewer than {FEWEST_EVENTS} the highest "
+            "value is chance, so that no threshold counts as too loose"
         )
 
 
@@ -148,8 +148,8 @@ def _say_what_few_messages_do(judge: Judge, series: Series, settings: Settings) 
     """Report how often a rule without a minimum of messages would have fired."""
     known = len(series.ordered)
     judge.finds(
-        f"{known} of {len(series.values)} minutes have an error rate, of {FEWEST_MESSAGES} messages or more in five "
-        "minutes"
+        f"{known} of {len(series.values)} minutes have an error rate, of {FEWEST_MESSAGES} messages or more in "
+        "five minutes"
     )
     assessment = assess_settings(series, settings)
     every = firings(series.all_values, assessment.fit.threshold, assessment.fit.waits)
@@ -166,8 +166,8 @@ def _is_not_too_tight(judge: Judge, assessment: Assessment, settings: Settings) 
     judge.requires(
         not assessment.is_too_tight,
         lambda: (
-            f"the threshold of {_shown(series, assessment.fit.threshold)} is too tight: the alert would have fired "
-            f"{_fired(assessment)}"
+            f"the threshold of {_shown(series, assessment.fit.threshold)} is too tight: the alert would have "
+            f"fired {_fired(assessment)}"
         ),
         expected=f"an alert that fires for at most {allowed:g} % of the time",
         why="an alert that fires all the time is ignored, also when it matters",
@@ -180,8 +180,8 @@ def _is_not_too_loose(judge: Judge, assessment: Assessment, settings: Settings) 
     judge.requires(
         not assessment.is_too_loose,
         lambda: (
-            f"the threshold of {_shown(series, assessment.fit.threshold)} is too loose: it is more than {factor:g} "
-            f"times the highest {WHAT[series.measure]}, {_shown(series, series.highest)}, with "
+            f"the threshold of {_shown(series, assessment.fit.threshold)} is too loose: it is more than "
+            f"{factor:g} times the highest {WHAT[series.measure]}, {_shown(series, series.highest)}, with "
             f"{counted(series.events, *EVENTS[series.measure])}"
         ),
         expected=f"a threshold of at most {factor:g} times the highest value",
@@ -203,8 +203,8 @@ def _advice(assessment: Assessment, settings: Settings) -> str:
             for one in assessment.incidents
         ]
         return (
-            f"look at what happened from {' and from '.join(times)}: if these were incidents, repair their cause and "
-            f"leave the threshold as it is; if it is usual, raise the threshold here and in {rule}"
+            f"look at what happened from {' and from '.join(times)}: if these were incidents, repair their cause "
+            f"and leave the threshold as it is; if this is usual, raise it in [thresholds] and in {rule}"
         )
     return f"no round value would fit: look at the chart, and choose a threshold for [thresholds] and {rule}"
 
@@ -258,6 +258,6 @@ def _days(minutes: int) -> str:
     return duration(timedelta(minutes=minutes))
 
 
-def threshold_in_words(measure: str, settings: Settings) -> str:
-    """Return the threshold of a measure for a sentence: ``the backlog of 100 entries``."""
-    return f"{WHAT[measure]} of {shown(measure, threshold_of(measure, settings))}"
+def in_words(measure: str, settings: Settings) -> str:
+    """Return the threshold of a measure for a sentence: ``dlq_pending, 100 entries,``."""
+    return f"{measure}, {shown(measure, threshold_of(measure, settings))},"
