@@ -27,9 +27,8 @@ def test_threshold_fits(
     settings: Settings,
     judge: Judge,
 ) -> None:
-    judge.expects(
-        f"The alert's threshold, a {threshold_fit.threshold_in_words(threshold, settings)}, fits the week."
-    )
+    judge.expects(f"The threshold {threshold_fit.in_words(threshold, settings)} fits the values of the week.")
+    judge.finds(f"values from {database_connection.in_words}")
     weeks = {
         PENDING: backlog_of_the_week_or_gap,
         SILENCE: silence_of_the_week_or_gap,

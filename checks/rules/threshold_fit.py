@@ -119,9 +119,7 @@ def _show(judge: Judge, assessment: Assessment, settings: Settings) -> None:
         if one.measure == series.measure:
             own = assess(series, one.value, settings)
             rows.append(_row("what if", own))
-            judge.finds(
-                f"what if it were {_shown(series, one.value)}: it would have fired {_fired(own)}{_fit(own)}"
-            )
+            judge.finds(f"with {_shown(series, one.value)} it would have fired {_fired(own)}{_fit(own)}")
     judge.shows(f"Thresholds of the {WHAT[series.measure]}", rows)
 
 
