@@ -36,6 +36,8 @@ EVENTS = {
 }
 """Measure → what its values are made of, one and many."""
 
+MINUTES_OF_AN_HOUR = 60
+
 
 def fits(judge: Judge, measure: str, weeks: dict[str, Week | Gap], settings: Settings) -> None:
     """Require that the threshold of a measure is neither too tight nor too loose for the values of the week.
@@ -105,7 +107,7 @@ def _show(judge: Judge, assessment: Assessment, settings: Settings) -> None:
     """Report how the threshold, the proposed one, and those of one's own would have fired."""
     series, proposal = assessment.series, assessment.proposal
     whole = duration(timedelta(minutes=len(series.values)))
-    part = "" if len(series.values) == series.wanted_minutes else f" of {_days(series.wanted_minutes)}"
+    part = f" of {_days(series.wanted_minutes)}, since {clock(series.since)}" if _is_part(series) else ""
     judge.finds(
         f"{WHAT[series.measure]} by the minute over {whole}{part}: highest {_shown(series, series.highest)}, 99th "
         f"percentile {_shown(series, series.usual)}, {_distance(assessment)}"
@@ -121,6 +123,11 @@ def _show(judge: Judge, assessment: Assessment, settings: Settings) -> None:
             rows.append(_row("what if", own))
             judge.finds(f"with {_shown(series, one.value)} it would have fired {_fired(own)}{_fit(own)}")
     judge.shows(f"Thresholds of the {WHAT[series.measure]}", rows)
+
+
+def _is_part(series: Series) -> bool:
+    """Whether the data began more than an hour after the week."""
+    return series.wanted_minutes - len(series.values) > MINUTES_OF_AN_HOUR
 
 
 def _say_what_is_not_known(judge: Judge, series: Series, week: Week, settings: Settings) -> None:
@@ -229,8 +236,10 @@ def _fit(assessment: Assessment) -> str:
 def _distance(assessment: Assessment) -> str:
     """Return how far the threshold is from the 99th percentile."""
     gap = assessment.fit.threshold - assessment.series.usual
-    side = "above it" if gap >= 0 else "below it"
-    return f"the threshold {_shown(assessment.series, abs(gap))} {side}"
+    size = _shown(assessment.series, abs(gap))
+    if assessment.series.measure == ERROR_RATE:
+        size = size.replace("%", "percentage points")
+    return f"the threshold {size} {'above' if gap >= 0 else 'below'} it"
 
 
 def _row(which: str, assessment: Assessment) -> dict[str, Cell]:
