@@ -67,6 +67,7 @@ def _panel(axes: Axes, series: Series, evidence: Evidence) -> None:
     top = max(value for value, _, _ in lines)
     if top > FAR * max(series.highest, unit):
         axes.set_yscale("symlog", linthresh=max(series.highest / unit, 1.0))
+        axes.yaxis.set_major_formatter("{x:g}")
     axes.set_ylim(0, 1.15 * max(top, series.highest) / unit)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(lines), frameon=False, fontsize=8)
 
