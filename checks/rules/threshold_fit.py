@@ -171,13 +171,20 @@ def _is_not_too_tight(judge: Judge, assessment: Assessment, settings: Settings) 
     judge.requires(
         not assessment.is_too_tight,
         lambda: (
-            f"the threshold of {_shown(series, assessment.fit.threshold)} is too tight: the alert would have "
-            f"fired {_fired(assessment)}"
+            f"with the threshold of {_shown(series, assessment.fit.threshold)} the alert would have fired "
+            f"{_fired(assessment)}: {_why_so_often(assessment)}"
         ),
         expected=f"an alert that fires for at most {allowed:g} % of the time",
         why="an alert that fires all the time is ignored, also when it matters",
         advice=_advice(assessment, settings),
     )
+
+
+def _why_so_often(assessment: Assessment) -> str:
+    if not assessment.fires_in_incidents_only:
+        return "the threshold is too tight"
+    times = "these were incidents" if len(assessment.fit.fired) > 1 else "this was an incident"
+    return f"the threshold is too tight, or {times}"
 
 
 def _is_not_too_loose(judge: Judge, assessment: Assessment, settings: Settings) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from checks.test_weekly import test_threshold_fits as check_18
+from fixtures.evidence.document import load
 from fixtures.settings.monitoring import WhatIf
 from fixtures.thresholds.options import parse
+from tests.outcomes import judge
 from tests.running import environment, run_suite
 
 RIGHT = {
@@ -66,23 +69,25 @@ def test_wrong_value_ends_the_run(tmp_path, workers):
 
 
 def test_what_if_is_shown_and_replayed(any_deployment, tmp_path):
-    """It decides nothing; a replay shows the recorded one, or another one."""
-    run = run_suite(
-        tmp_path / "one",
-        *("-m", "weekly", "-k", "threshold", "--what-if", "dlq_pending=0", "--what-if", "dlq_silent=2m"),
-        environ=environment(any_deployment.access),
-    )
+    """It decides nothing; a replay shows the recorded one, or another one, also with workers."""
+    selection = ("-m", "weekly", "-k", "dlq_pending or error_rate")
+    own = ("--what-if", "dlq_pending=0", "--what-if", "error_rate=1")
+    run = run_suite(tmp_path / "one", *selection, *own, environ=environment(any_deployment.access))
     assert run.status == 0, run.output
-    assert shown(run) == {"with 0 entries", "with 2 min"}
-    evidence = f"--replay={run.folder / 'evidence.json'}"
-    same = run_suite(tmp_path / "two", "-m", "weekly", "-k", "threshold", "-n", "2", evidence)
-    assert (same.status, shown(same)) == (0, shown(run)), same.output
-    other = run_suite(tmp_path / "three", "-m", "weekly", "-k", "threshold", evidence, "--what-if", "error_rate=1")
-    assert (other.status, shown(other)) == (0, {"with 1 %"}), other.output
+    file = run.folder / "evidence.json"
+    assert shown(file) == {"with 0 entries", "with 1 %"}
+    replay = (f"--replay={file}", "-n", "2", "--what-if", "dlq_pending=7")
+    other = run_suite(tmp_path / "two", *selection, *replay)
+    assert other.status == 0, other.output
+    assert shown(other.folder / "evidence.json") == {"with 7 entries"}
+    results = (other.folder / "allure-results").iterdir()
+    assert any("with 7 entries it would have fired" in path.read_text(errors="replace") for path in results)
 
 
-def shown(run):
-    """Return the values of one's own in the report of a run."""
-    text = "".join(path.read_text() for path in (run.folder / "allure-results").iterdir() if path.is_file())
-    known = ("with 0 entries", "with 2 min", "with 1 %")
-    return {value for value in known if f"{value} it would have fired" in text}
+def shown(file):
+    """Return the values of one's own that a judgement of recorded evidence reports."""
+    evidence = load(file)
+    cases = ("dlq_pending", "webhook_error_rate")
+    judges = [judge(check_18, evidence, threshold=case).judge for case in cases]
+    findings = [finding for one in judges for finding in one.findings]
+    return {one.partition(" it would have fired ")[0] for one in findings if " it would have fired " in one}
