@@ -30,9 +30,9 @@ from tests.thresholds.weeks import (
 PENDING, SILENCE, ERROR_RATE = "dlq_pending", "dlq_silence", "webhook_error_rate"
 DEFAULT = Settings()
 LOOK = "look at what happened from "
-INCIDENT = (
-    "if these were incidents, repair their cause and leave the threshold as it is; if this is usual, raise it"
-)
+INCIDENT = "if these were incidents, repair their cause and leave the threshold as it is"
+TOO_TIGHT = ": the threshold is too tight"
+BY = "above the 99.9th percentile outside of what may be incidents, "
 
 
 def thresholds(**figures: float) -> Settings:
