@@ -7,6 +7,7 @@ pytest_plugins = [
     "fixtures.settings.plugin",
     "fixtures.webhooks.options",
     "fixtures.drill.options",
+    "fixtures.thresholds.options",
     "fixtures.evidence.plugin",
     "checks.judge",
     "checks.parameters",

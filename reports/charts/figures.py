@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from reports.charts import thresholds
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -61,7 +63,7 @@ def draw(name: str, evidence: Evidence) -> bytes:
     _, piece, plot = CHARTS[name]
     with rc_context(STYLE):
         figure = Figure(figsize=INCHES, layout="constrained")
-        plot(figure, evidence.pieces[piece], evidence)
+        plot(figure, evidence.pieces[piece] if piece else None, evidence)
         picture = io.BytesIO()
         figure.savefig(picture, format="svg", transparent=True, metadata={"Date": None})
     return picture.getvalue()
@@ -182,5 +184,6 @@ CHARTS: dict[str, tuple[str, str, Plot]] = {
     "dlq-entries": ("DLQ entries by hour and status", "dlq_queue", _dlq_entries),
     "messages": ("Messages received, processed and queued by hour", "message_fates", _messages),
     "dead-tuples": ("Dead tuples by table", "table_statistics", _dead_tuples),
+    "thresholds": ("What the alerts watched, against their thresholds", "", thresholds.plot),
 }
-"""Name → its title, the piece of evidence that it shows, and the function that draws it."""
+"""Name → its title, the piece of evidence that it shows (empty for one of several), and what draws it."""
