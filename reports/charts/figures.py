@@ -37,6 +37,9 @@ STYLE: Any = {
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), GREY),
 }
 TABLES_SHOWN = 15
+PATTERNS_SHOWN = 10
+PATTERN_LENGTH = 44
+"""Characters of a pattern beside its bar."""
 
 
 def title(name: str) -> str:
@@ -96,13 +99,18 @@ def _finish(axes: Axes, hours: Sequence[datetime], since: datetime, until: datet
     axes.set_ylim(bottom=0)
     if hours:
         axes.set_xlim(min(since, hours[0]), max(until, hours[-1]))  # type: ignore[arg-type]  # an axis of dates
-        handles, labels = axes.get_legend_handles_labels()
-        axes.legend(
-            handles, labels, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(labels), frameon=False, fontsize=8
-        )
+        _legend(axes)
     else:
         axes.text(0.5, 0.5, "no data in this period", transform=axes.transAxes, ha="center")
         axes.set_axis_off()
+
+
+def _legend(axes: Axes) -> None:
+    """A legend in one line above the axes."""
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(
+        handles, labels, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(labels), frameon=False, fontsize=8
+    )
 
 
 HOUR = 1 / 24
@@ -176,11 +184,45 @@ def _dead_tuples(figure: Figure, statistics: Any, evidence: Evidence) -> None:
     axes.set_xlim(0, 1.15 * max([many, *(table.dead for table in tables)]))
 
 
+def _failure_patterns(figure: Figure, failures: Any, _: Evidence) -> None:
+    """The patterns with most entries, now and in the window before."""
+    patterns = [one for one in failures.patterns[:PATTERNS_SHOWN] if one.count][::-1]
+    figure.set_size_inches(INCHES[0], 1.0 + 0.36 * max(len(patterns), 3))
+    axes = _axes(figure, "")
+    axes.grid(visible=False, axis="y")
+    axes.grid(axis="x", color=GREY, alpha=0.25, linewidth=0.6)
+    axes.set_xlabel("entries")
+    places, half = range(len(patterns)), 0.38
+    days = (failures.read_at - failures.since).days
+    series = (
+        ("before", f"{days} days before", GREY, -half),
+        ("count", f"last {days} days", COLOURS["failed"], 0.0),
+    )
+    for name, label, colour, offset in series:
+        figures = [getattr(one, name) for one in patterns]
+        axes.barh([place + offset for place in places], figures, half, align="edge", color=colour, label=label)
+    if patterns:
+        axes.set_yticks(list(places), [_shortened(one) for one in patterns])
+        axes.set_xlim(0, 1.1 * max(max(one.count, one.before) for one in patterns))
+        _legend(axes)
+    else:
+        _finish(axes, [], failures.since, failures.read_at)
+
+
+def _shortened(pattern: Any) -> str:
+    """A pattern as the label of its bar; a dollar sign would begin a formula."""
+    text = (
+        pattern.pattern if len(pattern.pattern) <= PATTERN_LENGTH else f"{pattern.pattern[: PATTERN_LENGTH - 1]}…"
+    )
+    return text.replace("$", r"\$")
+
+
 Plot = Callable[["Figure", Any, "Evidence"], None]
 
 CHARTS: dict[str, tuple[str, str, Plot]] = {
     "dlq-entries": ("DLQ entries by hour and status", "dlq_queue", _dlq_entries),
     "messages": ("Messages received, processed and queued by hour", "message_fates", _messages),
     "dead-tuples": ("Dead tuples by table", "table_statistics", _dead_tuples),
+    "failure-patterns": ("DLQ failures by pattern", "failure_patterns", _failure_patterns),
 }
 """Name → its title, the piece of evidence that it shows, and the function that draws it."""

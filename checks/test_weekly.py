@@ -1,0 +1,24 @@
+"""Weekly checks (checklist: checks 15 to 19)."""
+
+from __future__ import annotations
+
+import pytest
+
+from checks.checklist import check
+from checks.judge import Judge
+from checks.rules import failure_patterns as failure_patterns_rules
+from fixtures.database.failure_patterns import FailurePatterns
+from fixtures.settings.model import Settings
+
+pytestmark = pytest.mark.weekly
+
+
+@check(15, "Review DLQ failure patterns", criterion="should", area="reliability")
+def test_no_failure_pattern_is_new(failure_patterns: FailurePatterns, settings: Settings, judge: Judge) -> None:
+    judge.expects("No new kind of failure holds much of the DLQ, and none became much more frequent in a week.")
+    judge.shows("Failures by pattern", failure_patterns_rules.by_pattern(failure_patterns))
+    judge.shows("Entries by status", failure_patterns_rules.by_status(failure_patterns))
+    failure_patterns_rules.entries_have_a_time(judge, failure_patterns, settings)
+    failure_patterns_rules.something_is_shown(judge, failure_patterns, settings)
+    failure_patterns_rules.patterns_are_known(judge, failure_patterns, settings)
+    judge.draws("failure-patterns")
