@@ -6,6 +6,7 @@ A plugin stands behind those that it imports. pytest calls the hooks of the last
 pytest_plugins = [
     "fixtures.settings.plugin",
     "fixtures.webhooks.options",
+    "fixtures.archive.plugin",
     "fixtures.evidence.plugin",
     "checks.judge",
     "checks.parameters",

@@ -6,7 +6,9 @@ import pytest
 
 from checks.checklist import check
 from checks.judge import Judge
+from checks.rules import archive
 from checks.rules import failure_patterns as failure_patterns_rules
+from fixtures.database.archive_state import ArchiveState
 from fixtures.database.failure_patterns import FailurePatterns
 from fixtures.settings.model import Settings
 
@@ -22,3 +24,12 @@ def test_no_failure_pattern_is_new(failure_patterns: FailurePatterns, settings: 
     failure_patterns_rules.something_is_shown(judge, failure_patterns, settings)
     failure_patterns_rules.patterns_are_known(judge, failure_patterns, settings)
     judge.draws("failure-patterns")
+
+
+@check(19, "Review and archive old DLQ entries", criterion="should", area="database")
+def test_old_dlq_entries_are_archived(archive_state: ArchiveState, settings: Settings, judge: Judge) -> None:
+    days = settings.weekly.retention_days
+    judge.expects(f"No entry of the DLQ has been reprocessed, failed or discarded for more than {days} days.")
+    judge.shows("Settled entries by age", archive.by_age(archive_state))
+    archive.old_entries_are_archived(judge, archive_state, settings)
+    judge.draws("settled-entries")

@@ -217,6 +217,27 @@ def _shortened(pattern: Any) -> str:
     return text.replace("$", r"\$")
 
 
+def _settled_entries(figure: Figure, state: Any, _: Evidence) -> None:
+    """Settled entries by age in weeks and status, with a line at the retention."""
+    axes = _axes(figure, "entries")
+    axes.set_xlabel("weeks since they were settled")
+    dated = [one for one in state.entries if one.weeks is not None]
+    weeks = sorted({one.weeks for one in dated})
+    below = dict.fromkeys(weeks, 0)
+    for status in (known for known in COLOURS if any(one.status == known for one in dated)):
+        heights = [sum(one.count for one in dated if (one.weeks, one.status) == (week, status)) for week in weeks]
+        bottom = [below[week] for week in weeks]
+        axes.bar(weeks, heights, 0.85, align="edge", bottom=bottom, color=COLOURS[status], label=status)
+        below = {week: below[week] + height for week, height in zip(weeks, heights, strict=True)}
+    if not dated:
+        _finish(axes, [], state.older_than, state.read_at)
+        return
+    retention = (state.read_at - state.older_than).days
+    axes.axvline(retention / 7, color=COLOURS["failed"], linewidth=1, linestyle="--", label=f"{retention} days")
+    axes.set_xlim(0, max(weeks[-1] + 1, retention / 7 + 0.5))
+    _legend(axes)
+
+
 Plot = Callable[["Figure", Any, "Evidence"], None]
 
 CHARTS: dict[str, tuple[str, str, Plot]] = {
@@ -224,5 +245,6 @@ CHARTS: dict[str, tuple[str, str, Plot]] = {
     "messages": ("Messages received, processed and queued by hour", "message_fates", _messages),
     "dead-tuples": ("Dead tuples by table", "table_statistics", _dead_tuples),
     "failure-patterns": ("DLQ failures by pattern", "failure_patterns", _failure_patterns),
+    "settled-entries": ("Settled DLQ entries by age", "archive_state", _settled_entries),
 }
 """Name → its title, the piece of evidence that it shows, and the function that draws it."""
