@@ -3,11 +3,56 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import psycopg
+
+from fixtures import local
+from fixtures.database.role_sql import role_sql
+from fixtures.settings.model import Settings
 from tests.deployments import Deployment
 
 DLQ = "public.webhook_dlq"
 ARCHIVE = "public.webhook_dlq_archive"
+
+
+MAKES_IT = "\n".join(
+    statement + ";"
+    for statement in (Path(local.__file__).parent / "schema.sql").read_text(encoding="utf-8").split(";\n")
+    if "public.webhook_dlq" in statement and "FUNCTION" not in statement
+)
+"""The statements of the application's migrations that make the table."""
+
+RESTORE = f"""
+DROP VIEW IF EXISTS {{views}}; DROP TABLE IF EXISTS {{tables}} CASCADE;
+DROP FUNCTION IF EXISTS public.keeps;
+DROP TYPE IF EXISTS public.kind, public.dlq_status; DROP DOMAIN IF EXISTS public.locale;
+SET ROLE postgres; {MAKES_IT} INSERT INTO {DLQ} SELECT * FROM kept.letters; RESET ROLE;
+"""
+
+
+def restore(connection: psycopg.Connection[Any]) -> None:
+    """Make the dead letters anew as they were seeded, without anything that a test made of them."""
+    names: dict[str, list[str]] = {"r": [], "v": []}
+    for name, kind in connection.execute(
+        "SELECT format('public.%I', relname), CASE relkind WHEN 'v' THEN 'v' ELSE 'r' END FROM pg_class "
+        "WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition "
+        "AND relname NOT IN (SELECT name FROM kept.others)"
+    ).fetchall():
+        names[kind].append(name)
+    made = {"views": ", ".join([*names["v"], "public.none"]), "tables": ", ".join([*names["r"], "public.none"])}
+    connection.execute(RESTORE.format(**made).encode())
+    connection.execute(role_sql(Settings()).encode())
+
+
+def keep(connection: psycopg.Connection[Any]) -> None:
+    """Remember the dead letters of a healthy deployment, and which other tables there are."""
+    connection.execute(
+        f"CREATE SCHEMA kept; CREATE TABLE kept.letters AS TABLE {DLQ};"
+        "CREATE TABLE kept.others AS SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname <> 'webhook_dlq';"
+        "GRANT USAGE ON SCHEMA kept TO postgres; GRANT SELECT ON kept.letters TO postgres".encode()
+    )
 
 
 def old(count: int, status: str = "'reprocessed'", days: int = 40, table: str = DLQ) -> str:
@@ -25,12 +70,16 @@ class Letters:
     """The two tables of a deployment."""
 
     deployment: Deployment
+    connection: psycopg.Connection[Any]
     table: str = DLQ
     archive: str = ARCHIVE
 
     def execute(self, statement: str) -> list[tuple[object, ...]]:
-        """Run SQL as the superuser."""
-        return self.deployment.superuser_execute(statement)
+        """Run SQL as the superuser; return the rows of the last statement."""
+        cursor = self.connection.execute(statement.encode())
+        while cursor.nextset():
+            pass
+        return cursor.fetchall() if cursor.description else []
 
     def snapshot(self) -> set[str]:
         """Every row of both tables, whole, each of which must be in one of them."""

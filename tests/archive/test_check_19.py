@@ -156,8 +156,7 @@ def test_second_queue_is_named(any_deployment):
     any_deployment.superuser_execute(
         "INSERT INTO template_retries (worker, message, state, inserted_at, changed_at) "
         "SELECT 't', '{}', 'dead', now() - interval '50 days', now() - interval '50 days' "
-        "FROM generate_series(1, 2);"
-        + old(1)
+        "FROM generate_series(1, 2);" + old(1)
     )
     outcome = judge(check_19, read(any_deployment.access, [check_19], settings))
     assert_outcome(
