@@ -50,7 +50,8 @@ def keep(connection: psycopg.Connection[Any]) -> None:
     """Remember the dead letters of a healthy deployment, and which other tables there are."""
     connection.execute(
         f"CREATE SCHEMA kept; CREATE TABLE kept.letters AS TABLE {DLQ};"
-        "CREATE TABLE kept.others AS SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname <> 'webhook_dlq';"
+        "CREATE TABLE kept.others AS SELECT relname AS name FROM pg_class "
+        "WHERE relnamespace = 'public'::regnamespace AND relname <> 'webhook_dlq';"
         "GRANT USAGE ON SCHEMA kept TO postgres; GRANT SELECT ON kept.letters TO postgres".encode()
     )
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from fixtures.archive.archiving import Archiving
-from fixtures.archive.moving import Step
+from fixtures.archive.moving import Stage
 from fixtures.settings.address import DatabaseAddress
 from fixtures.settings.model import Settings
 from tests.archive.letters import ARCHIVE, DLQ, old
@@ -80,7 +80,7 @@ def test_interrupted_at_every_step(letters, archive, how):
     """In the first and in the second batch; then the command is repeated."""
     address = DatabaseAddress.parse(letters.deployment.owner_url.reveal())
     total = 0
-    for step in Step:
+    for step in Stage:
         for batch in (1, 2):
             letters.execute(old(10))
             before, lines, total = letters.snapshot(), [], total + 10
@@ -99,7 +99,7 @@ def test_interrupted_at_every_step(letters, archive, how):
             assert (letters.snapshot(), len(letters.rows(ARCHIVE))) == (before, total), (step, batch)
 
 
-@pytest.mark.parametrize("step", Step)
+@pytest.mark.parametrize("step", Stage)
 def test_killed_at_every_step(letters, archive, step):
     """SIGKILL in the second batch: the first one stays moved, the second one is undone or done."""
     letters.execute(old(20))
@@ -109,7 +109,7 @@ def test_killed_at_every_step(letters, archive, step):
     done = subprocess.run(child, cwd=ROOT, env=environment(PYTHONPATH=str(ROOT)), timeout=60, check=False)
     assert done.returncode == -9
     assert letters.snapshot() == before
-    assert len(letters.rows(ARCHIVE)) == (14 if step is Step.COMMITTED else 7)
+    assert len(letters.rows(ARCHIVE)) == (14 if step is Stage.COMMITTED else 7)
     # The server may need a moment to notice; until then it holds the locks, which are passed over.
     for _ in range(100):
         archive()
