@@ -8,6 +8,7 @@ pytest_plugins = [
     "fixtures.webhooks.options",
     "fixtures.drill.options",
     "fixtures.thresholds.options",
+    "fixtures.archive.plugin",
     "fixtures.evidence.plugin",
     "checks.judge",
     "checks.parameters",

@@ -6,14 +6,28 @@ import pytest
 
 from checks.checklist import check
 from checks.judge import Judge
-from checks.rules import threshold_fit
+from checks.rules import archive, threshold_fit
+from checks.rules import failure_patterns as failure_patterns_rules
+from fixtures.database.archive_state import ArchiveState
 from fixtures.database.connection import DatabaseConnection
+from fixtures.database.failure_patterns import FailurePatterns
 from fixtures.database.threshold_replay import BacklogOfTheWeek, ErrorRateOfTheWeek, SilenceOfTheWeek
 from fixtures.outcome import Gap
 from fixtures.settings.model import Settings
 from fixtures.thresholds.measures import ERROR_RATE, PENDING, SILENCE
 
 pytestmark = pytest.mark.weekly
+
+
+@check(15, "Review DLQ failure patterns", criterion="should", area="reliability")
+def test_no_failure_pattern_is_new(failure_patterns: FailurePatterns, settings: Settings, judge: Judge) -> None:
+    judge.expects("No new kind of failure holds much of the DLQ, and none became much more frequent in a week.")
+    judge.shows("Failures by pattern", failure_patterns_rules.by_pattern(failure_patterns))
+    judge.shows("Entries by status", failure_patterns_rules.by_status(failure_patterns))
+    failure_patterns_rules.entries_have_a_time(judge, failure_patterns, settings)
+    failure_patterns_rules.something_is_shown(judge, failure_patterns, settings)
+    failure_patterns_rules.patterns_are_known(judge, failure_patterns, settings)
+    judge.draws("failure-patterns")
 
 
 @check(18, "Tune alert thresholds if needed", criterion="should", area="observability")
@@ -35,3 +49,12 @@ def test_threshold_fits(
         ERROR_RATE: error_rate_of_the_week_or_gap,
     }
     threshold_fit.fits(judge, threshold, weeks, settings)
+
+
+@check(19, "Review and archive old DLQ entries", criterion="should", area="database")
+def test_old_dlq_entries_are_archived(archive_state: ArchiveState, settings: Settings, judge: Judge) -> None:
+    days = settings.weekly.retention_days
+    judge.expects(f"No entry of the DLQ has been reprocessed, failed or discarded for more than {days} days.")
+    judge.shows("Settled entries by age", archive.by_age(archive_state))
+    archive.old_entries_are_archived(judge, archive_state, settings)
+    judge.draws("settled-entries")
