@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from reports.charts import alert_history
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -182,5 +184,6 @@ CHARTS: dict[str, tuple[str, str, Plot]] = {
     "dlq-entries": ("DLQ entries by hour and status", "dlq_queue", _dlq_entries),
     "messages": ("Messages received, processed and queued by hour", "message_fates", _messages),
     "dead-tuples": ("Dead tuples by table", "table_statistics", _dead_tuples),
+    "alert_history": ("Firing time of the alerts by day", "alert_history", alert_history.plot),
 }
 """Name → its title, the piece of evidence that it shows, and the function that draws it."""
