@@ -44,7 +44,7 @@ def expected_alert_was_calm(judge: Judge, alert: Alert, history: AlertHistory, s
     Raises:
         CouldNotLook: no violation was found, and the service that would have the history could not be read.
     """
-    _a_source_gave(judge, history)
+    _a_source_gave(history)
     records = [record for record in history.alerts if record.name == alert.rule]
     for record in records:
         critical = CRITICAL if alert.severity.lower() == CRITICAL else ""
@@ -67,7 +67,7 @@ def other_alerts_were_calm(judge: Judge, history: AlertHistory, settings: Settin
     Raises:
         CouldNotLook: no violation was found, and a service that may have their history could not be read.
     """
-    _a_source_gave(judge, history)
+    _a_source_gave(history)
     expected = {alert.rule for alert in settings.alerts}
     others = [one for one in history.alerts if one.name not in expected]
     meant = [one for one in others if one.name in settings.weekly.constant_alerts]
@@ -81,15 +81,14 @@ def other_alerts_were_calm(judge: Judge, history: AlertHistory, settings: Settin
             "look at the others in the history of Prometheus or Grafana",
         )
     for source in history.sources:
-        unlisted = source.rules_total - len(source.rules.keys() & expected)
-        if not others and source.rules_total:
-            judge.finds(f"no other alert fired; {counted(unlisted, 'other rule')} loaded in {source.source.name}")
+        has_records = any(one.source == source.source.name for one in others)
+        if source.manages_none and not has_records:
+            judge.finds(f"{source.source} has no alert rules of its own")
+            judge.holds()
+            continue
         _covers_enough(judge, source, history.days)
-        if source.rules_gap is not None and not others:
-            judge.cannot_tell(
-                f"no other alert fired, and whether there are others is not known: {source.rules_gap.reason}",
-                source.rules_gap.advice,
-            )
+        if not has_records:
+            _others_were_evaluated(judge, source, expected)
     for gap in history.gaps.values():
         _lacks(judge, gap)
 
@@ -124,7 +123,7 @@ def by_day(history: AlertHistory) -> list[dict[str, Cell]]:
     ]
 
 
-def _a_source_gave(judge: Judge, history: AlertHistory) -> None:
+def _a_source_gave(history: AlertHistory) -> None:
     """End the case if no service gave a history.
 
     Raises:
@@ -153,8 +152,8 @@ def _is_calm(
         lambda: f"{record.name} flaps: it fired {_often(flapping)}, more than {most} times a day",
         expected=f"at most {counted(most, 'firing')} of an alert on one day",
         why="an alert that comes and goes is soon ignored, also when it matters",
-        advice="see to what comes and goes; if nothing is wrong, give the rule a longer `for`, a `keep_firing_for`, "
-        "or another threshold (check 18)",
+        advice="look at what comes and goes; if nothing is wrong, give the rule a longer `for`, a "
+        "`keep_firing_for` or another threshold (check 18)",
     )
     critical = [one for one in record.now if (severity or one.severity).lower() == CRITICAL]
     judge.requires(
@@ -237,22 +236,46 @@ def _was_evaluated(judge: Judge, source: HistorySource, rule: HistoryRule) -> No
     where = source.source.name
     if rule.last_evaluation is None or rule.last_evaluation < source.since or rule.health in ("err", "error"):
         judge.cannot_tell(
-            f"alert rule {rule.name} is loaded in {where}, and is not evaluated without error: that it did not fire "
-            "means nothing; check 8 names the cause",
+            f"alert rule {rule.name} is loaded in {where}, and is not evaluated without error: that it did not "
+            "fire means nothing; check 8 names the cause",
             REPAIR,
             CHECK_8,
         )
     elif (rule.failing_seconds or 0) > FAILING_SECONDS:
         failing = _length(rule.failing_seconds or 0)
         judge.cannot_tell(
-            f"evaluations of the group of {rule.name} failed for {failing} of the window: what would have fired then "
-            "is not known",
+            f"evaluations of the group of {rule.name} failed for {failing} of the window: what would have fired "
+            "then is not known",
             "look into the log of Prometheus for the reason, and run the check again after a week without it",
         )
     elif source.kept is not None:
         judge.lacks(source.kept)
     else:
         judge.finds(f"its rule is loaded in {where}, and was last evaluated at {clock(rule.last_evaluation)}")
+        judge.holds()
+
+
+def _others_were_evaluated(judge: Judge, source: HistorySource, expected: set[str]) -> None:
+    """Require that the rules were evaluated of which none fired, except for those of the settings."""
+    where = source.source.name
+    if source.rules_gap is not None:
+        judge.cannot_tell(
+            f"no other alert fired, and whether there are others is not known: {source.rules_gap.reason}",
+            source.rules_gap.advice,
+        )
+        return
+    others = [rule for name, rule in source.rules.items() if name not in expected]
+    never = [one.name for one in others if not one.last_evaluation or one.last_evaluation < source.since]
+    if never:
+        judge.cannot_tell(
+            f"no other alert fired, and rules in {where} were not evaluated: {listed(never, 5, ', ')}",
+            "look whether these rules are still wanted, and why they are not evaluated",
+        )
+    elif source.kept is not None:
+        judge.lacks(source.kept)
+    else:
+        loaded = counted(len(others), "other rule is", "other rules are") if others else "no other rule is"
+        judge.finds(f"no other alert fired; {loaded} loaded in {where}")
         judge.holds()
 
 

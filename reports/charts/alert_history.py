@@ -33,8 +33,8 @@ def plot(figure: Figure, history: Any, _: Evidence) -> None:
         for column, day in enumerate(days):
             found = minutes.get(day, 0.0)
             shade = 0.12 + 0.88 * (min(found, DAY_MINUTES) / DAY_MINUTES) ** 0.5 if found else 0.0
-            place = {"left": column - 0.46, "height": 0.84, "edgecolor": GREY, "linewidth": 0.3}
-            axes.barh(row, 0.92, color=(*_rgb(HOT), shade), **place)
+            colour = (*_rgb(HOT), shade)
+            axes.barh(row, 0.92, 0.84, left=column - 0.46, color=colour, edgecolor=GREY, linewidth=0.3)
             if found and len(days) <= 14:
                 axes.text(column, row, f"{max(found, 1):.0f}", ha="center", va="center", fontsize=8, color=GREY)
     axes.set_yticks(range(len(alerts)), [_name(one) for one in alerts])
