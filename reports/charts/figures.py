@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from reports.charts import thresholds
+from reports.charts import alert_history, thresholds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -249,5 +249,6 @@ CHARTS: dict[str, tuple[str, str, Plot]] = {
     "thresholds": ("What the alerts watched, against their thresholds", "", thresholds.plot),
     "failure-patterns": ("DLQ failures by pattern", "failure_patterns", _failure_patterns),
     "settled-entries": ("Settled DLQ entries by age", "archive_state", _settled_entries),
+    "alert_history": ("Firing time of the alerts by day", "alert_history", alert_history.plot),
 }
 """Name → its title, the piece of evidence that it shows (empty for one of several), and what draws it."""
