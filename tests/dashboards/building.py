@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
-from fixtures.local.stand_ins.grafana import Grafana, Result, frames
+from fixtures.local.stand_ins.grafana import Grafana, Result, frames, reply
 
 TOKEN = "glsa_planted_token_of_the_tests"
 
 PROMETHEUS = {"type": "prometheus", "uid": "prometheus"}
+MIXED = {"uid": "-- Mixed --", "type": "datasource"}
+OF_DASHBOARD = {"uid": "-- Dashboard --", "type": "datasource"}
 POSTGRES = {"type": "grafana-postgresql-datasource", "uid": "pg"}
-
-Change = Callable[[Grafana], Any]
 
 
 def target(expr: str = "dlq_pending", ref_id: str = "A", **more: Any) -> dict[str, Any]:
@@ -75,3 +74,33 @@ def _usual(query: dict[str, Any]) -> Result | None:
     kind = query["datasource"]["type"]
     left = kind == "__expr__" or ("sql" in kind and not query.get("rawSql"))
     return None if left else minutes(1, 0, 3)
+
+
+def answering(answer: Any, *panels: dict[str, Any], **more: Any) -> Grafana:
+    """A Grafana whose data sources give this answer, or answer by this function."""
+    one = grafana(*panels, **more)
+    one.canned = answer if callable(answer) else lambda query: answer
+    return one
+
+
+def refusing(path: str, status: int, *panels: dict[str, Any]) -> Grafana:
+    """A Grafana that refuses a path."""
+    one = grafana(*panels)
+    one.refused[path] = status
+    return one
+
+
+def routed(path: str, status: int, document: Any, *panels: dict[str, Any]) -> Grafana:
+    """A Grafana that answers a path with this."""
+    one = grafana(*panels)
+    one.routes[path] = lambda request: reply(status, document)
+    return one
+
+
+def titled(*titles: str, folder: str = "") -> Grafana:
+    """A Grafana with empty dashboards of these titles only."""
+    one = grafana()
+    one.dashboards.clear()
+    for number, title in enumerate(titles):
+        one.add(dashboard(uid=f"u{number}", title=title), folder)
+    return one
