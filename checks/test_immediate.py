@@ -10,8 +10,9 @@ from checks.rules import alerts as alert_rules
 from checks.rules import alerts_state as alert_state
 from checks.rules import catalogue as catalogue_rules
 from checks.rules import cron as cron_rules
+from checks.rules import dashboard_panels, endpoints, forgeries, handshake, job_calls, logs, protection
+from checks.rules import dashboards as dashboard_rules
 from checks.rules import dlq_passes as dlq_passes_rules
-from checks.rules import endpoints, forgeries, handshake, job_calls, logs, protection
 from checks.rules import forgery_trace as forgery_trace_rules
 from checks.rules import success_rate as success_rate_rules
 from fixtures.alerting.model import Alerting
@@ -212,8 +213,11 @@ def test_cron_run_did_not_fail(run_log: str, cron: CronSchedule, catalogue: Cata
 
 @check(7, "Monitoring dashboards showing data", criterion="should", area="observability")
 def test_dashboard_shows_data(dashboard: str, dashboards: Dashboards, settings: Settings, judge: Judge) -> None:
-    judge.expects(f"Every panel of dashboard {dashboard} shows data.")
-    assert dashboards, settings
+    judge.expects(f"Dashboard {dashboard} exists, and every query of its panels returns data up to now.")
+    found = dashboard_rules.exists(judge, dashboards, dashboard, settings)
+    if found is not None and dashboard_rules.has_panels(judge, found):
+        dashboard_rules.data_sources_exist(judge, found)
+        dashboard_panels.show_data(judge, dashboards, found, settings.dashboard(dashboard))
 
 
 @check(8, "Alerts are triggering correctly", criterion="should", area="observability")

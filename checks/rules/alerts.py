@@ -15,6 +15,7 @@ from fixtures.settings.monitoring import Alert
 from fixtures.wording import ago, counted, duration, in_toml, listed
 
 EXAMPLE = "docs/monitoring.md has the rules as a file"
+IN_GRAFANA = "create the rule in Grafana: docs/monitoring.md has its query, its threshold and its labels"
 REPAIR_RELOAD = (
     "look at Prometheus's log for the error, check its files with `promtool check config`, and reload it"
 )
@@ -45,7 +46,8 @@ def triggers(judge: Judge, alert: Alert, alerting: Alerting, settings: Settings)
     for gap in filter(None, gaps):
         if gap.status is Status.ERROR:
             return gap
-        judge.lacks(gap)
+        if all(doubt.reason != gap.reason for doubt in judge.doubts):
+            judge.lacks(gap)
     return None
 
 
@@ -121,18 +123,20 @@ def _fails_without_rule(judge: Judge, alert: Alert, evidence: AlertEvidence, ale
         judge.finds(f"no alert rule {alert.rule} is loaded")
     elif not alerting.rules_total:
         judge.fails(
-            f"{source} has no alert rule at all",
+            f"{source} has no alert rule at all{evidence.scope}",
             expected="the alert rules of the checklist",
             why="whatever happens, nobody is told",
-            advice=f"load the rules: {EXAMPLE}",
+            advice=IN_GRAFANA if evidence.scope else f"load the rules: {EXAMPLE}",
         )
     else:
         similar = f"; the most similar one is {evidence.nearest}" if evidence.nearest else ""
         judge.fails(
-            f"{source} has no alert rule {alert.rule} among {counted(alerting.rules_total, 'rule')}{similar}",
+            f"{source} has no alert rule {alert.rule} among {counted(alerting.rules_total, 'rule')}{similar}"
+            f"{evidence.scope}",
             expected="an alert rule of that name",
             why="what it should notice is noticed by nobody",
-            advice=_naming(alert, evidence.nearest) + f"load the rule: {EXAMPLE}",
+            advice=_naming(alert, evidence.nearest)
+            + (IN_GRAFANA if evidence.scope else f"load the rule: {EXAMPLE}"),
         )
 
 

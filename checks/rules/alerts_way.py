@@ -22,11 +22,12 @@ def reaches_somebody(judge: Judge, alert: Alert, evidence: AlertEvidence, alerti
         return None
     if evidence.route is None:
         return evidence.route_gap or Gap(Status.UNPROVEN, "the way to a receiver was not read")
-    _ends_at_a_receiver(judge, alert, evidence.route)
+    if evidence.route.receivers_known and _can_notify(judge, alert, evidence.route):
+        _ends_at_a_receiver(judge, alert, evidence.route)
     _is_not_held_back(judge, alert, evidence.route)
     if own:
         _is_delivered(judge, evidence.route, alerting)
-    return alerting.gaps.get("alertmanagers") if own else None
+    return evidence.route_gap or (alerting.gaps.get("alertmanagers") if own else None)
 
 
 def _is_sent(judge: Judge, alerting: Alerting) -> bool:
@@ -36,6 +37,18 @@ def _is_sent(judge: Judge, alerting: Alerting) -> bool:
         expected="an active Alertmanager (alerting.alertmanagers in its configuration)",
         why=UNHEARD,
         advice="set alerting.alertmanagers in Prometheus's configuration, and look at its log if it is set",
+    )
+
+
+def _can_notify(judge: Judge, alert: Alert, route: RouteFacts) -> bool:
+    """Require that every receiver of the route exists, with settings that are complete."""
+    faulty = [f"{one.name}: {one.fault}" for one in route.receivers if one.fault]
+    return judge.requires(
+        not faulty,
+        lambda: f"the route of {alert.rule} ends at a receiver that cannot notify: {listed(faulty, most=3)}",
+        expected="a receiver with complete settings",
+        why=UNHEARD,
+        advice="correct the settings of the receiver, or the name of it in the routes",
     )
 
 
@@ -95,7 +108,7 @@ def _is_delivered(judge: Judge, route: RouteFacts, alerting: Alerting) -> None:
 
 def in_words(route: RouteFacts | None) -> str:
     """The receivers of a route, for the report."""
-    return "unknown" if route is None else _named(route.receivers) or "none"
+    return "unknown" if route is None or not route.receivers_known else _named(route.receivers) or "none"
 
 
 def _named(receivers: tuple[Receiver, ...]) -> str:
