@@ -41,6 +41,7 @@ ALWAYS_UNPROVEN = (
     "test_pagerduty_is_configured",
     "test_slack_is_configured",
     "test_alert_notifications_work",
+    "test_alert_thresholds_are_set",
 )
 """Checks of services around the deployment, which the shapes do not have."""
 
