@@ -114,7 +114,7 @@ def stays_below_the_limit(judge: Judge, growth: Growth, history: SizeHistory) ->
     _names_steps(judge, growth)
     reached = days_until(size, growth.limit, trend.per_day)
     at_worst = days_until(size, growth.limit, trend.high)
-    if judge.requires(
+    holds = judge.requires(
         reached is None or reached > days,
         lambda: (
             f"the database has {in_bytes(size)} and reaches {in_bytes(growth.limit)} on "
@@ -124,11 +124,11 @@ def stays_below_the_limit(judge: Judge, growth: Growth, history: SizeHistory) ->
         expected=f"{_allowed(growth)}, for the next {counted(days, 'day')}",
         why=FULL,
         advice=_make_room(_fastest(growth)),
-    ):
-        if at_worst is not None and at_worst <= days:
-            judge.finds(
-                f"at the upper end of its growth it reaches {in_bytes(growth.limit)} on {_date(growth, at_worst)}"
-            )
+    )
+    if holds and at_worst is not None and at_worst <= days:
+        judge.finds(
+            f"at the upper end of its growth it reaches {in_bytes(growth.limit)} on {_date(growth, at_worst)}"
+        )
 
 
 def _source(trend: Trend, history: SizeHistory) -> str:
@@ -222,7 +222,7 @@ def _too_fast(judge: Judge, growth: Growth, table: TableSize) -> str:
     series = growth.of(table)
     if series[0][0] > max(week_ago, growth.points[0].read_at):
         judge.finds(
-            f"{table.label} was created, or was small, before {clock(series[0][0])}: its factor is not judged"
+            f"{table.label} is new or was small before {clock(series[0][0])}: its growth in a week is not judged"
         )
         return ""
     found = size_a_week_ago(series[:-1], growth.sizes.read_at)
@@ -279,9 +279,8 @@ def _fastest(growth: Growth) -> tuple[TableSize, ...]:
 
 def _growing(growth: Growth) -> str:
     found = ((table.label, growth.trend_of(table)) for table in _fastest(growth))
-    return (
-        listed((f"{name} {_a_day(trend.per_day)}" for name, trend in found if trend), separator=", ") or "no table"
-    )
+    texts = [f"{name} {_a_day(trend.per_day)}" for name, trend in found if trend]
+    return listed(texts, separator=", ") or "in no single table"
 
 
 def _make_room(tables: tuple[TableSize, ...]) -> Help:
