@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import timedelta
 
 from checks.judge import Cell, Judge
 from fixtures.advice import Help, together
 from fixtures.database.sizes import PARTITIONED, DatabaseSizes, TableSize
-from fixtures.history.model import SizeHistory, SizePoint
-from fixtures.history.series import GONE, NEW, Step, levelled, spaced, steps, table_series
+from fixtures.history.model import SizeHistory
+from fixtures.history.projection import Growth
+from fixtures.history.series import GONE, NEW
 from fixtures.history.trend import (
     Trend,
     days_until,
     size_a_week_ago,
-    trend_of,
     what_is_missing,
 )
-from fixtures.settings.model import Settings
 from fixtures.wording import clock, counted, in_bytes, listed
 
 SHOWN = 20
@@ -28,53 +26,6 @@ CRON_RUNS = ("cron", "job_run_details")
 ANSWERS = ("net", "_http_response")
 LARGE_PERCENT = 10.0
 """Share of the database from which a table that grows without end by itself is named."""
-
-
-class Growth(NamedTuple):
-    """What the sizes of earlier runs and of this one say together."""
-
-    points: list[SizePoint]
-    """At least 12 hours apart, oldest first; this run's is the last."""
-    taken_out: list[Step]
-    """One-off changes that are no growth."""
-    trend: Trend | None
-    """None if there are too few points."""
-    sizes: DatabaseSizes
-    settings: Settings
-
-    @property
-    def limit(self) -> float:
-        """Bytes below which the database must stay."""
-        return self.settings.weekly.database_bytes * self.settings.weekly.database_percent / 100
-
-    def of(self, table: TableSize) -> list[tuple[datetime, float]]:
-        """A table's sizes, oldest first."""
-        series = table_series(self.points, str(table.id))
-        return [
-            (point.read_at, float(size))
-            for point, size in zip(self.points, series, strict=True)
-            if size is not None
-        ]
-
-    def trend_of(self, table: TableSize) -> Trend | None:
-        """A table's trend since it was last rebuilt or emptied; None if there are too few points."""
-        since = max((step.at for step in self.taken_out if step.table == str(table.id)), default=None)
-        return trend_of(one for one in self.of(table) if since is None or one[0] >= since)
-
-
-def growth_of(sizes: DatabaseSizes, history: SizeHistory, settings: Settings) -> Growth:
-    """Put the sizes of this run behind those of earlier ones, and find the trend of the database."""
-    earlier = [point for point in history.points if point.read_at < sizes.read_at]
-    last = {table: size for point in earlier for table, size in point.tables.items()}
-    # An estimate is no measurement: a table that is locked now has the size that it had when it was last measured.
-    tables = {
-        str(table.id): last.get(str(table.id), table.total) if table.locked else table.total
-        for table in sizes.tables
-    }
-    points = spaced([*earlier, SizePoint(sizes.read_at, sizes.database, tables)])
-    partitioned = {str(table.id) for table in sizes.tables if table.kind == PARTITIONED}
-    taken_out = steps(points, partitioned)
-    return Growth(points, taken_out, trend_of(levelled(points, taken_out)), sizes, settings)
 
 
 def is_below_the_limit(judge: Judge, growth: Growth) -> bool:
@@ -106,7 +57,7 @@ def stays_below_the_limit(judge: Judge, growth: Growth, history: SizeHistory) ->
         return
     size = growth.sizes.database
     ahead = (
-        f"it grows by {_a_day(trend.per_day)} ({_a_day(trend.low)} to {_a_day(trend.high)}), by "
+        f"it grows by {_a_day(trend.per_day)} ({in_bytes(trend.low)} to {in_bytes(trend.high)}), by "
         f"{_source(trend, history)}: in {counted(days, 'day')} it has {in_bytes(trend.after(days, size))} "
         f"({in_bytes(trend.after(days, size, trend.low))} to {in_bytes(trend.after(days, size, trend.high))})"
     )
@@ -133,7 +84,7 @@ def stays_below_the_limit(judge: Judge, growth: Growth, history: SizeHistory) ->
 
 def _source(trend: Trend, history: SizeHistory) -> str:
     seeded = "seeded " if history.seeded else ""
-    return f"{counted(trend.points, f'{seeded}snapshot')} since {clock(trend.since)}"
+    return f"{counted(trend.points - 1, f'{seeded}snapshot')} since {clock(trend.since)} and this run"
 
 
 def _a_day(per_day: float) -> str:
@@ -198,7 +149,10 @@ def tables_grow_slowly(judge: Judge, growth: Growth, history: SizeHistory) -> No
     """Require of each large table that it grew by no more than the factor in a week."""
     weekly = growth.settings.weekly
     large = [table for table in growth.sizes.tables if table.total >= weekly.table_bytes and not table.locked]
-    judge.finds(f"{counted(len(large), 'table')} of {in_bytes(weekly.table_bytes)} or more")
+    judge.finds(
+        f"{counted(len(large), 'table')} of {in_bytes(weekly.table_bytes)} or more; "
+        f"the largest: {_largest(growth.sizes)}"
+    )
     if growth.trend is None:
         _is_not_known(judge, growth, history)
         return

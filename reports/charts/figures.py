@@ -10,6 +10,9 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from reports.charts.growth import growth
+from reports.charts.style import COLOURS, GREY, INCHES, OTHER_COLOUR, plain_axes
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -19,16 +22,6 @@ if TYPE_CHECKING:
 NEEDED = "pip install -c requirements.lock -e '.[charts]'"
 """The command that installs matplotlib."""
 
-GREY = "#808790"
-COLOURS = {
-    "pending": "#d29a2e",
-    "processing": "#4a90d9",
-    "reprocessed": "#4fa36b",
-    "failed": "#d9534f",
-    "discarded": "#9b7fc4",
-}
-OTHER_COLOUR = "#c46fa0"
-INCHES = (7.2, 3.0)
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "easymo-verification",
@@ -67,21 +60,11 @@ def draw(name: str, evidence: Evidence) -> bytes:
     return picture.getvalue()
 
 
-def _axes(figure: Figure, unit: str) -> Axes:
-    """Axes without clutter: two spines, a faint grid, the unit."""
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_ylabel(unit)
-    axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.6)
-    axes.set_axisbelow(True)
-    return axes
-
-
 def _by_hour(figure: Figure, unit: str) -> Axes:
     from matplotlib import dates
     from matplotlib.ticker import MaxNLocator
 
-    axes = _axes(figure, unit)
+    axes = plain_axes(figure, unit)
     typed: Any = dates  # its classes have no types
     locator = typed.AutoDateLocator(tz=UTC)
     axes.xaxis.set_major_locator(locator)
@@ -160,7 +143,7 @@ def _dead_tuples(figure: Figure, statistics: Any, evidence: Evidence) -> None:
     """Dead tuples of each table, with a line at the threshold."""
     tables = sorted(statistics.tables, key=lambda table: (table.dead, table.name))[-TABLES_SHOWN:]
     figure.set_size_inches(INCHES[0], 0.9 + 0.26 * len(tables))
-    axes = _axes(figure, "")
+    axes = plain_axes(figure, "")
     axes.grid(visible=False, axis="y")
     axes.grid(axis="x", color=GREY, alpha=0.25, linewidth=0.6)
     axes.set_xlabel("dead tuples")
@@ -182,5 +165,6 @@ CHARTS: dict[str, tuple[str, str, Plot]] = {
     "dlq-entries": ("DLQ entries by hour and status", "dlq_queue", _dlq_entries),
     "messages": ("Messages received, processed and queued by hour", "message_fates", _messages),
     "dead-tuples": ("Dead tuples by table", "table_statistics", _dead_tuples),
+    "growth": ("Growth of the database, and its size limit", "database_sizes", growth),
 }
 """Name → its title, the piece of evidence that it shows, and the function that draws it."""
