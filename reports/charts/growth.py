@@ -37,6 +37,8 @@ def growth(figure: Figure, sizes: Any, evidence: Evidence) -> None:
     highest = max(*(point.database for point in found.points), _project(axes, found, unit) * unit)
     _limit(axes, found, highest, unit, name)
     axes.set_ylim(bottom=0)
+    until = sizes.read_at + timedelta(days=evidence.settings.weekly.growth_days)
+    axes.set_xlim(found.points[0].read_at - timedelta(days=1), until)  # type: ignore[arg-type]  # an axis of dates
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(
         handles, labels, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(labels), frameon=False, fontsize=8

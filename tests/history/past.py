@@ -1,0 +1,39 @@
+"""Earlier runs for the tests: records, and history files whose snapshots were taken days ago."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from fixtures.history.model import Number, Record, SizePoint
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+DAY_IN_MICROSECONDS = 86_400_000_000
+
+
+def record(days: float = 0, server: int = 1, **numbers: Number) -> Record:
+    """What a run kept, so many days after noon."""
+    return Record(NOON + timedelta(days=days), server, 5, dict(numbers or {"size": 7}))
+
+
+def point(days: float, database: int, tables: Mapping[str, int] | None = None) -> SizePoint:
+    """Sizes, so many days after noon."""
+    return SizePoint(NOON + timedelta(days=days), database, dict(tables or {}))
+
+
+def put_back(file: Path, days: float) -> None:
+    """Put every snapshot of a history file back by some days, as if so much time had gone by since."""
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE snapshot SET read_at = read_at - ?", (round(days * DAY_IN_MICROSECONDS),))
+
+
+def numbers_in(file: Path) -> list[tuple[str, Number]]:
+    """Every key with its numbers, in order of time."""
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute(
+            "SELECT name, value FROM number JOIN key ON key.id = key JOIN snapshot ON snapshot.id = snapshot "
+            "ORDER BY read_at, name"
+        ).fetchall()
