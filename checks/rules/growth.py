@@ -99,7 +99,7 @@ def _is_not_known(judge: Judge, growth: Growth, history: SizeHistory) -> None:
     """Report that the growth is not known yet, and from when it will be."""
     number = len(growth.points) - 1
     earlier = counted(number, "earlier snapshot") if number else "no earlier snapshot"
-    since = f", since {clock(growth.points[0].read_at)}" if number else ""
+    since = f", since {clock(growth.points[0].read_at)} (those within 12 h count as one)" if number else ""
     because = f": {history.note}" if history.note else ""
     judge.cannot_tell(
         f"growth is not known: {earlier} of this database{since}{because}",
