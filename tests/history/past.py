@@ -30,6 +30,19 @@ def put_back(file: Path, days: float) -> None:
         connection.execute("UPDATE snapshot SET read_at = read_at - ?", (round(days * DAY_IN_MICROSECONDS),))
 
 
+def repeat(file: Path, days: float) -> None:
+    """Add the first snapshot of a history file once more, as if a run so many days later had seen the same."""
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(
+            "INSERT INTO snapshot SELECT max(id) + 1, min(read_at) + ?, server_id, database_id FROM snapshot",
+            (round(days * DAY_IN_MICROSECONDS),),
+        )
+        connection.execute(
+            "INSERT INTO number SELECT (SELECT max(id) FROM snapshot), key, value FROM number "
+            "WHERE snapshot = (SELECT id FROM snapshot ORDER BY read_at LIMIT 1)"
+        )
+
+
 def numbers_in(file: Path) -> list[tuple[str, Number]]:
     """Every key with its numbers, in order of time."""
     with closing(sqlite3.connect(file)) as connection:
