@@ -22,7 +22,7 @@ class Case:
 
     test: Callable[..., None]
     parts: tuple[str, ...]
-    past: Past = Past()
+    past: Past = field(default_factory=Past)
     settings: Settings = field(default_factory=weekly)
     limit: float = 0
     """Size limit as a factor of the present size; 0 where the settings say it."""

@@ -8,15 +8,15 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from fixtures.history.model import Number, Record, SizePoint
+from fixtures.history.model import Number, RunNumbers, SizePoint
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 DAY_IN_MICROSECONDS = 86_400_000_000
 
 
-def record(days: float = 0, server: int = 1, **numbers: Number) -> Record:
+def record(days: float = 0, server: int = 1, **numbers: Number) -> RunNumbers:
     """What a run kept, so many days after noon."""
-    return Record(NOON + timedelta(days=days), server, 5, dict(numbers or {"size": 7}))
+    return RunNumbers(NOON + timedelta(days=days), server, 5, dict(numbers or {"size": 7}))
 
 
 def point(days: float, database: int, tables: Mapping[str, int] | None = None) -> SizePoint:

@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 
 from fixtures.history import store
-from fixtures.history.model import Record
+from fixtures.history.model import RunNumbers
 from fixtures.history.store import ALL_KEPT, FIRST, KEPT, file_of, keep, surplus
 from tests.history.past import NOON, numbers_in, record
 from tests.running import ROOT
@@ -239,5 +239,5 @@ def test_runs_at_the_same_time_lose_nothing(tmp_path):
 
 def test_record_that_sqlite_cannot_hold_is_said(tmp_path):
     """A number beyond 64 bits costs the run's numbers, not the run."""
-    kept = keep(tmp_path, "production", Record(NOON, 2**80, 5, {"size": 1}))
+    kept = keep(tmp_path, "production", RunNumbers(NOON, 2**80, 5, {"size": 1}))
     assert "could not be kept in" in kept.problem
