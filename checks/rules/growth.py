@@ -62,6 +62,8 @@ def stays_below_the_limit(judge: Judge, growth: Growth, history: SizeHistory) ->
         f"({in_bytes(trend.after(days, size, trend.low))} to {in_bytes(trend.after(days, size, trend.high))})"
     )
     judge.finds(f"the database: {ahead}")
+    if history.note:
+        judge.finds(f"the history of earlier runs: {history.note}")
     _names_steps(judge, growth)
     reached = days_until(size, growth.limit, trend.per_day)
     at_worst = days_until(size, growth.limit, trend.high)
@@ -108,7 +110,7 @@ def _is_not_known(judge: Judge, growth: Growth, history: SizeHistory) -> None:
 
 
 def _names_steps(judge: Judge, growth: Growth) -> None:
-    names = {str(table.id): table.label for table in growth.sizes.tables}
+    names = {table.id: table.label for table in growth.sizes.tables}
     words = {NEW: "is new", GONE: "was dropped"}
     texts = [
         f"{names.get(step.table, 'a table')} {words.get(step.kind, 'was rebuilt or emptied')} "

@@ -45,12 +45,12 @@ def with_past(evidence: Evidence, past: Past, limit: float = 0) -> Evidence:
 
     def point(days: float) -> SizePoint:
         factors = {one: past.tables.get(one.label, lambda _: STEADY)(days) for one in sizes.tables}
-        found = {str(one.id): round(one.total * factor) for one, factor in factors.items() if factor is not None}
+        found = {one.id: round(one.total * factor) for one, factor in factors.items() if factor is not None}
         gone = round(past.dropped(days) * sizes.database)
         return SizePoint(
             sizes.read_at - timedelta(days=days),
             round(past.database(days) * sizes.database),
-            found | ({"1": gone} if gone else {}),
+            tuple((found | ({1: gone} if gone else {})).items()),
         )
 
     history = SizeHistory(tuple(map(point, past.days)))

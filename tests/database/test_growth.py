@@ -271,6 +271,15 @@ def test_reason_of_the_history_is_given(any_deployment):
     assert_outcome(outcome, Status.UNPROVEN, "no earlier snapshot of this database: the file is damaged")
 
 
+def test_trouble_with_the_history_is_reported(any_deployment):
+    """Also where growth is known: the next run may have less to compare with."""
+    evidence = with_past(read(any_deployment.access, [whole]), Past())
+    noted = replace(evidence.pieces["size_history"], note="the disk is full")
+    outcome = judge(whole, replace(evidence, pieces=evidence.pieces | {"size_history": noted}))
+    assert_outcome(outcome, Status.PASSED)
+    assert "the history of earlier runs: the disk is full" in outcome.judge.findings
+
+
 def test_above_the_limit_fails_without_history(any_deployment):
     """That needs no earlier run."""
     evidence = with_past(read(any_deployment.access, [whole]), Past(days=()), 1.2)

@@ -10,7 +10,11 @@ import pytest
 from fixtures.database.history import LOCAL, OTHER, Snapshot, compare
 from fixtures.database.performance import Counters, DatabaseLoad
 from fixtures.database.sizes import DatabaseSizes, TableSize
-from fixtures.history.store import FIRST
+from fixtures.evidence.document import Evidence, decode, plain, to_text
+from fixtures.history.model import RunNumbers, SizeHistory, SizePoint
+from fixtures.history.store import FIRST, keep
+from fixtures.settings.model import Settings
+from reports.redaction.redactor import Redactor
 from tests.running import environment, run_suite
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -99,8 +103,23 @@ def test_counters_and_sizes_share_a_snapshot(tmp_path):
     assert (sizes.points, sizes.note) == ((), "no earlier run of the last 30 days kept sizes")
     history, sizes, _ = compare(tmp_path, "production", None, sized(25, t7=9))
     assert history.note == "the counters could not be read"
-    assert [(one.database, one.tables) for one in sizes.points] == [(1000, {"7": 5})]
+    assert [(one.database, one.tables) for one in sizes.points] == [(1000, {7: 5})]
     assert compared(tmp_path, seen(26)).earlier == snapshot_of(seen(1))
+
+
+def test_unknown_keys_are_left_out(tmp_path):
+    """A later version may keep what this one does not know."""
+    now = RunNumbers(NOON, 1, 5, {"size/database": 9, "size/table/7": 5, "size/table/seven": 5, "alerts": 0.5})
+    keep(tmp_path, "production", now)
+    assert compare(tmp_path, "production", None, sized(1, t7=5))[1].points[0].tables == {7: 5}
+
+
+def test_long_object_ids_pass_the_redaction_gate():
+    """Ids of ten digits look like phone numbers in a text."""
+    ids = (2_507_881_234, 4_207_881_234)
+    history = SizeHistory((SizePoint(NOON, 9, tuple((number, 5) for number in ids)),))
+    evidence = Evidence(Settings(), NOON, pieces={"size_history": history})
+    assert decode(to_text(Redactor().data(plain(evidence)))).pieces["size_history"] == history
 
 
 def test_estimates_are_not_kept(tmp_path):
@@ -109,7 +128,7 @@ def test_estimates_are_not_kept(tmp_path):
     locked = replace(now, tables=(replace(now.tables[0], locked=True), now.tables[1]))
     compare(tmp_path, "production", None, locked)
     _, sizes, _ = compare(tmp_path, "production", None, sized(24, t7=500, t8=600))
-    assert sizes.points[0].tables == {"8": 600}
+    assert sizes.points[0].tables == {8: 600}
 
 
 def test_nothing_read_keeps_nothing(tmp_path):
@@ -136,8 +155,8 @@ def test_local_deployment_has_no_history(tmp_path):
     history, sizes, problem = compare(None, "local (native)", seen(), sized(t7=1000))
     assert (history.earlier, history.note, problem) == (None, LOCAL, "")
     assert (sizes.seeded, len(sizes.points)) == (True, 14)
-    assert [one.tables["7"] for one in sizes.points] == sorted(one.tables["7"] for one in sizes.points)
-    assert sizes.points[-1].tables["7"] == pytest.approx(990, abs=2)
+    assert [one.tables[7] for one in sizes.points] == sorted(one.tables[7] for one in sizes.points)
+    assert sizes.points[-1].tables[7] == pytest.approx(990, abs=2)
     assert compare(None, "local (native)", seen(), None)[1].points == ()
 
 

@@ -19,9 +19,9 @@ def record(days: float = 0, server: int = 1, **numbers: Number) -> RunNumbers:
     return RunNumbers(NOON + timedelta(days=days), server, 5, dict(numbers or {"size": 7}))
 
 
-def point(days: float, database: int, tables: Mapping[str, int] | None = None) -> SizePoint:
+def point(days: float, database: int, tables: Mapping[int, int] | None = None) -> SizePoint:
     """Sizes, so many days after noon."""
-    return SizePoint(NOON + timedelta(days=days), database, dict(tables or {}))
+    return SizePoint(NOON + timedelta(days=days), database, tuple((tables or {}).items()))
 
 
 def put_back(file: Path, days: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -50,6 +51,7 @@ DAMAGE = {
     "another application's": change("PRAGMA application_id = 7"),
     "without a table": change("DROP TABLE number"),
     "another schema": change("ALTER TABLE snapshot RENAME COLUMN read_at TO at"),
+    "infinite": change("UPDATE number SET value = 9e999"),
     "times of no time": change("UPDATE snapshot SET read_at = 9000000000000000000 + id"),
 }
 
@@ -146,6 +148,25 @@ def test_full_disk_is_said_and_damages_nothing(tmp_path):
     )
     assert done.stdout.startswith("1 the numbers of this run could not be kept in "), done
     assert keep(tmp_path, "production", record(2)).earlier == (record(0),)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from fixtures.history import store
+from tests.history.past import record
+store._thin = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+store.keep(Path(sys.argv[1]), "production", record(1, **{f"size/{n}": n for n in range(99_999)}))
+"""
+
+
+def test_killed_run_damages_nothing(tmp_path):
+    """A run that is killed while it writes keeps nothing, and costs nothing that was there."""
+    keep(tmp_path, "production", record(0))
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert keep(tmp_path, "production", record(2)) == store.Kept((record(0),))
+    assert [path.name for path in tmp_path.iterdir()] == ["production.sqlite3"]
 
 
 def test_locked_file_is_said(tmp_path, monkeypatch):
