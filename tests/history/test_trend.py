@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fixtures.history.series import GONE, NEW, SMALLER, in_evidence, levelled, spaced, steps, table_series
 from fixtures.history.trend import days_until, quantile, size_a_week_ago, trend_of, what_is_missing
+from fixtures.wording import in_bytes
 from tests.history.past import NOON, point
 
 SIZES = st.lists(st.integers(0, 10**12), min_size=3, max_size=20)
@@ -214,6 +215,15 @@ def test_size_a_week_ago(name):
 def test_size_a_week_ago_of_nothing():
     """A table that was never seen has none."""
     assert size_a_week_ago([], NOON) is None
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0 bytes"), (-0.4, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (-2e6, "-2 MB"), (8e9, "8 GB")],
+)
+def test_sizes_in_words(number, text):
+    """In the largest unit that fits."""
+    assert in_bytes(number) == text
 
 
 def test_days_until_a_limit():
