@@ -7,13 +7,16 @@ import pytest
 from checks.checklist import check
 from checks.judge import Judge
 from checks.rules import alert_history as alert_history_rules
-from checks.rules import archive, incidents, threshold_fit
+from checks.rules import archive, growth, incidents, threshold_fit
 from checks.rules import failure_patterns as failure_patterns_rules
 from fixtures.alert_history.model import AlertHistory
 from fixtures.database.archive_state import ArchiveState
 from fixtures.database.connection import DatabaseConnection
 from fixtures.database.failure_patterns import FailurePatterns
+from fixtures.database.sizes import DatabaseSizes
 from fixtures.database.threshold_replay import BacklogOfTheWeek, ErrorRateOfTheWeek, SilenceOfTheWeek
+from fixtures.history.model import SizeHistory
+from fixtures.history.projection import growth_of
 from fixtures.outcome import Gap
 from fixtures.settings.model import Settings
 from fixtures.thresholds.measures import ERROR_RATE, PENDING, SILENCE
@@ -30,6 +33,30 @@ def test_no_failure_pattern_is_new(failure_patterns: FailurePatterns, settings: 
     failure_patterns_rules.something_is_shown(judge, failure_patterns, settings)
     failure_patterns_rules.patterns_are_known(judge, failure_patterns, settings)
     judge.draws("failure-patterns")
+
+
+growth_monitored = check(16, "Database growth monitoring", criterion="should", area="database")
+
+
+@growth_monitored
+def test_database_stays_below_its_limit(
+    database_sizes: DatabaseSizes, size_history: SizeHistory, settings: Settings, judge: Judge
+) -> None:
+    judge.expects("The database is below its size limit, and its growth does not reach it soon.")
+    found = growth_of(database_sizes, size_history, settings)
+    judge.shows("Largest tables", growth.by_table(found))
+    growth.everything_is_counted(judge, found)
+    if growth.is_below_the_limit(judge, found):
+        growth.stays_below_the_limit(judge, found, size_history)
+    judge.draws("growth")
+
+
+@growth_monitored
+def test_no_table_grows_too_fast(
+    database_sizes: DatabaseSizes, size_history: SizeHistory, settings: Settings, judge: Judge
+) -> None:
+    judge.expects("No large table multiplies within a week.")
+    growth.tables_grow_slowly(judge, growth_of(database_sizes, size_history, settings), size_history)
 
 
 alert_history_reviewed = check(17, "Review alert history", criterion="should", area="observability")

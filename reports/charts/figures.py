@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from reports.charts import alert_history, thresholds
+from reports.charts.growth import growth
+from reports.charts.style import COLOURS, GREY, INCHES, OTHER_COLOUR, plain_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,16 +23,6 @@ if TYPE_CHECKING:
 NEEDED = "pip install -c requirements.lock -e '.[charts]'"
 """The command that installs matplotlib."""
 
-GREY = "#808790"
-COLOURS = {
-    "pending": "#d29a2e",
-    "processing": "#4a90d9",
-    "reprocessed": "#4fa36b",
-    "failed": "#d9534f",
-    "discarded": "#9b7fc4",
-}
-OTHER_COLOUR = "#c46fa0"
-INCHES = (7.2, 3.0)
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "easymo-verification",
@@ -72,21 +64,11 @@ def draw(name: str, evidence: Evidence) -> bytes:
     return picture.getvalue()
 
 
-def _axes(figure: Figure, unit: str) -> Axes:
-    """Axes without clutter: two spines, a faint grid, the unit."""
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_ylabel(unit)
-    axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.6)
-    axes.set_axisbelow(True)
-    return axes
-
-
 def _by_hour(figure: Figure, unit: str) -> Axes:
     from matplotlib import dates
     from matplotlib.ticker import MaxNLocator
 
-    axes = _axes(figure, unit)
+    axes = plain_axes(figure, unit)
     typed: Any = dates  # its classes have no types
     locator = typed.AutoDateLocator(tz=UTC)
     axes.xaxis.set_major_locator(locator)
@@ -170,7 +152,7 @@ def _dead_tuples(figure: Figure, statistics: Any, evidence: Evidence) -> None:
     """Dead tuples of each table, with a line at the threshold."""
     tables = sorted(statistics.tables, key=lambda table: (table.dead, table.name))[-TABLES_SHOWN:]
     figure.set_size_inches(INCHES[0], 0.9 + 0.26 * len(tables))
-    axes = _axes(figure, "")
+    axes = plain_axes(figure, "")
     axes.grid(visible=False, axis="y")
     axes.grid(axis="x", color=GREY, alpha=0.25, linewidth=0.6)
     axes.set_xlabel("dead tuples")
@@ -250,5 +232,6 @@ CHARTS: dict[str, tuple[str, str, Plot]] = {
     "failure-patterns": ("DLQ failures by pattern", "failure_patterns", _failure_patterns),
     "settled-entries": ("Settled DLQ entries by age", "archive_state", _settled_entries),
     "alert_history": ("Firing time of the alerts by day", "alert_history", alert_history.plot),
+    "growth": ("Growth of the database, and its size limit", "database_sizes", growth),
 }
 """Name → its title, the piece of evidence that it shows (empty for one of several), and what draws it."""
