@@ -172,7 +172,7 @@ def _failure_patterns(figure: Figure, failures: Any, _: Evidence) -> None:
     """The patterns with most entries, now and in the window before."""
     patterns = [one for one in failures.patterns[:PATTERNS_SHOWN] if one.count][::-1]
     figure.set_size_inches(INCHES[0], 1.0 + 0.36 * max(len(patterns), 3))
-    axes = _axes(figure, "")
+    axes = plain_axes(figure, "")
     axes.grid(visible=False, axis="y")
     axes.grid(axis="x", color=GREY, alpha=0.25, linewidth=0.6)
     axes.set_xlabel("entries")
@@ -203,7 +203,7 @@ def _shortened(pattern: Any) -> str:
 
 def _settled_entries(figure: Figure, state: Any, _: Evidence) -> None:
     """Settled entries by age in weeks and status, with a line at the retention."""
-    axes = _axes(figure, "entries")
+    axes = plain_axes(figure, "entries")
     axes.set_xlabel("weeks since they were settled")
     dated = [one for one in state.entries if one.weeks is not None]
     weeks = sorted({one.weeks for one in dated})
