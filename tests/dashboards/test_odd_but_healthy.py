@@ -351,7 +351,7 @@ def test_steps_require_the_first_and_second_dashboard(judged):
     )
     missing = judged(one, step_42, settings=replace(settings, dashboards=settings.dashboards[::2]))
     assert missing.status is Status.FAILED
-    assert missing.reason.startswith("Grafana has no dashboard with uid x among the 2 dashboards")
+    assert missing.reason.startswith("Grafana has no dashboard with uid x among 2 dashboards")
     assert missing.judge.violations[0].advice.startswith("import its JSON in Grafana")
     alone = judged(one, step_42, settings=replace(settings, dashboards=settings.dashboards[:1]))
     assert (alone.status, alone.reason) == (Status.NOT_APPLICABLE, "the settings name only 1 dashboard")
