@@ -13,16 +13,20 @@ import pytest
 from checks.test_daily import test_dlq_is_processing as check_09
 from checks.test_daily import test_no_message_is_lost as check_10
 from checks.test_daily import test_table_is_not_bloated as check_12
+from checks.test_weekly import test_no_failure_pattern_is_new as check_15
+from checks.test_weekly import test_old_dlq_entries_are_archived as check_19
 from reports.charts import figures
 from tests.outcomes import read
 from tests.running import environment, run_suite
 
-TESTS = [check_09, check_10, check_12]
+TESTS = [check_09, check_10, check_12, check_15, check_19]
 SVG = "{http://www.w3.org/2000/svg}"
 WORDS = {
     "dlq-entries": {"entries", "hour (UTC)", "pending", "reprocessed"},
     "messages": {"messages per hour", "hour (UTC)", "received", "processed", "queued in the DLQ"},
     "dead-tuples": {"dead tuples", "whatsapp_messages", "0 %"},
+    "failure-patterns": {"entries", "last 7 days", "7 days before", "WhatsApp API answered <n>"},
+    "settled-entries": {"entries", "weeks since they were settled", "reprocessed", "discarded", "30 days"},
 }
 
 
@@ -54,6 +58,8 @@ def test_chart_without_data_is_drawn(name, any_deployment, evidence):
         "dlq_queue": replace(pieces["dlq_queue"], by_hour=()),
         "message_fates": replace(pieces["message_fates"], hours=()),
         "table_statistics": replace(pieces["table_statistics"], tables=()),
+        "failure_patterns": replace(pieces["failure_patterns"], patterns=()),
+        "archive_state": replace(pieces["archive_state"], entries=()),
     }
     found = texts(figures.draw(name, replace(evidence, pieces=pieces | empty)))
     assert ("no data in this period" in found) is (name != "dead-tuples")
@@ -86,7 +92,7 @@ def test_run_writes_its_charts(any_deployment, tmp_path):
         for attachment in result.get("attachments", []):
             if attachment["type"] == "image/svg+xml":
                 attached[attachment["name"]] = tmp_path / "allure-results" / attachment["source"]
-    assert set(attached) == {title for title, _, _ in figures.CHARTS.values()}
+    assert set(attached) == {figures.title(name) for name in ("dlq-entries", "messages", "dead-tuples")}
     for source in attached.values():
         assert ElementTree.fromstring(source.read_bytes()).tag == f"{SVG}svg"
 
