@@ -69,11 +69,11 @@ def other_alerts_were_calm(judge: Judge, history: AlertHistory, settings: Settin
     """
     _a_source_gave(history)
     expected = {alert.rule for alert in settings.alerts}
-    others = [one for one in history.alerts if one.name not in expected]
-    meant = [one for one in others if one.name in settings.weekly.constant_alerts]
-    for record in (one for one in others if one not in meant):
+    constant = settings.weekly.constant_alerts
+    others = [one for one in history.alerts if one.name not in {*expected, *constant}]
+    for record in others:
         _is_calm(judge, record, _end_of(history, record), settings)
-    for record in meant:
+    for record in (one for one in history.alerts if one.name in constant and one.name not in expected):
         judge.finds(f"{record.name} fires on purpose (weekly.constant_alerts)")
     if history.alerts_total > len(history.alerts):
         judge.cannot_tell(
