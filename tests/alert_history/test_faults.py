@@ -226,11 +226,11 @@ def of_all(status, part):
 UNPROVEN = {
     "seconds old": (
         lambda: past(begin=hours_ago(0.02)),
-        of_all(Status.UNPROVEN, " min of the last 7 days: no history to judge"),
+        of_all(Status.UNPROVEN, " min of the last 7 days: less than a day shows nothing of a week"),
     ),
     "half a day old": (
         lambda: past(begin=hours_ago(12.1)),
-        of_all(Status.UNPROVEN, "has data of only 12 h of the last 7 days: no history to judge"),
+        of_all(Status.UNPROVEN, "has data of only 12 h "),
     ),
     "without any data": (
         lambda: past(begin=hours_ago(-9)),
