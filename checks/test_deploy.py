@@ -8,9 +8,11 @@ from checks.checklist import check
 from checks.judge import Judge
 from checks.rules import alert_drill
 from checks.rules import alerts as alert_rules
+from checks.rules import dashboards as dashboard_rules
 from checks.rules import health as health_rules
 from checks.rules import paging as paging_rules
 from fixtures.alerting.model import Alerting
+from fixtures.dashboards.model import Dashboards
 from fixtures.drill.model import AlertDrill
 from fixtures.outcome import Gap
 from fixtures.paging.model import Paging
@@ -53,6 +55,16 @@ def test_health_endpoint_is_healthy(
 @health_endpoints
 def test_certificate_is_good(function_health: FunctionHealth, settings: Settings, judge: Judge) -> None:
     health_rules.certificate_is_good(judge, function_health, settings)
+
+
+@check("step-4.1", "Import DLQ dashboard to Grafana", criterion="should", area="observability")
+def test_dlq_dashboard_is_imported(dashboards: Dashboards, settings: Settings, judge: Judge) -> None:
+    dashboard_rules.is_imported(judge, dashboards, 0, settings)
+
+
+@check("step-4.2", "Import webhook performance dashboard to Grafana", criterion="should", area="observability")
+def test_webhook_dashboard_is_imported(dashboards: Dashboards, settings: Settings, judge: Judge) -> None:
+    dashboard_rules.is_imported(judge, dashboards, 1, settings)
 
 
 @check("step-4.3", "Configure PagerDuty integration", criterion="should", area="observability")

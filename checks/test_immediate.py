@@ -7,11 +7,12 @@ import pytest
 from checks.checklist import check
 from checks.judge import Judge
 from checks.rules import alerts as alert_rules
-from checks.rules import alerts_state as alert_state_rules
+from checks.rules import alerts_state as alert_state
 from checks.rules import catalogue as catalogue_rules
 from checks.rules import cron as cron_rules
+from checks.rules import dashboard_panels, endpoints, forgeries, handshake, job_calls, logs, protection
+from checks.rules import dashboards as dashboard_rules
 from checks.rules import dlq_passes as dlq_passes_rules
-from checks.rules import endpoints, forgeries, handshake, job_calls, logs, protection
 from checks.rules import forgery_trace as forgery_trace_rules
 from checks.rules import success_rate as success_rate_rules
 from fixtures.alerting.model import Alerting
@@ -24,6 +25,7 @@ from fixtures.database.dlq_passes import DlqPasses
 from fixtures.database.forgery_trace import ForgeryTrace
 from fixtures.database.success_rate import SuccessRate
 from fixtures.logs.model import ApplicationLogs
+from fixtures.outcome import Gap
 from fixtures.settings.model import Settings
 from fixtures.webhooks.model import EndpointContacts, Handshakes, ProcessorProbes, WebhookProbes
 
@@ -211,31 +213,29 @@ def test_cron_run_did_not_fail(run_log: str, cron: CronSchedule, catalogue: Cata
 
 @check(7, "Monitoring dashboards showing data", criterion="should", area="observability")
 def test_dashboard_shows_data(dashboard: str, dashboards: Dashboards, settings: Settings, judge: Judge) -> None:
-    judge.expects(f"Every panel of dashboard {dashboard} shows data.")
-    assert dashboards, settings
+    judge.expects(f"Dashboard {dashboard} exists, and every query of its panels returns data up to now.")
+    found = dashboard_rules.exists(judge, dashboards, dashboard, settings)
+    if found is not None and dashboard_rules.has_panels(judge, found):
+        dashboard_rules.data_sources_exist(judge, found)
+        dashboard_panels.show_data(judge, dashboards, found, settings.dashboard(dashboard))
 
 
-alerts_trigger = check(8, "Alerts are triggering correctly", criterion="should", area="observability")
-
-
-@alerts_trigger
-def test_alert_triggers(alert: str, alerting: Alerting, settings: Settings, judge: Judge) -> None:
-    expected = settings.alert(alert)
-    judge.expects(f"Alert rule {expected.rule} is right, is evaluated, has its metrics, and reaches somebody.")
-    alert_rules.triggers(judge, expected, alerting, settings)
-    judge.shows("Alert rules", alert_rules.as_rows(expected, alerting))
-
-
-@alerts_trigger
-def test_alert_state_agrees(
-    alert_state: str,
+@check(8, "Alerts are triggering correctly", criterion="should", area="observability")
+def test_alert_triggers(
+    alert: str,
     alerting: Alerting,
-    alert_measurements: AlertMeasurements,
-    database_connection: DatabaseConnection,
+    alert_measurements_or_gap: AlertMeasurements | Gap,
+    database_connection_or_gap: DatabaseConnection | Gap,
     settings: Settings,
     *,
     judge: Judge,
 ) -> None:
-    expected = alert_state_rules.alert_of(alert_state, settings)
-    judge.expects(f"Alert rule {expected.rule} fires if, and only if, the database shows that it should.")
-    alert_state_rules.agrees(judge, expected, alerting, alert_measurements, database_connection, settings=settings)
+    expected = settings.alert(alert)
+    judge.expects(
+        f"Alert rule {expected.rule} is right and evaluated, reaches somebody, and fires if the database says so."
+    )
+    judge.shows("Alert rules", alert_rules.as_rows(expected, alerting))
+    gap = alert_rules.triggers(judge, expected, alerting, settings)
+    measured = alert_measurements_or_gap, database_connection_or_gap
+    alert_state.agrees(judge, expected, alerting, *measured, settings=settings)
+    alert_rules.was_looked_at(judge, gap)

@@ -9,26 +9,30 @@ from checks.rules.alerts_definition import has_its_severity, has_its_threshold
 from checks.rules.alerts_metrics import has_its_metrics, is_evaluated
 from checks.rules.alerts_way import in_words, reaches_somebody
 from fixtures.alerting.model import AlertEvidence, Alerting, RuleFacts
-from fixtures.outcome import CouldNotLook, Status
+from fixtures.outcome import CouldNotLook, Gap, Status
 from fixtures.settings.model import Settings
 from fixtures.settings.monitoring import Alert
 from fixtures.wording import ago, counted, duration, in_toml, listed
 
 EXAMPLE = "docs/monitoring.md has the rules as a file"
+IN_GRAFANA = "create the rule in Grafana: docs/monitoring.md has its query, its threshold and its labels"
 REPAIR_RELOAD = (
     "look at Prometheus's log for the error, check its files with `promtool check config`, and reload it"
 )
 
 
-def triggers(judge: Judge, alert: Alert, alerting: Alerting, settings: Settings) -> None:
+def triggers(judge: Judge, alert: Alert, alerting: Alerting, settings: Settings) -> Gap | None:
     """Require everything that must hold for an alert to fire when it should, and to reach somebody.
 
+    Returns:
+        Why a part could not be looked at, for :func:`was_looked_at`.
+
     Raises:
-        CouldNotLook: nothing is violated, and a service that decides did not answer.
+        CouldNotLook: the rule may be in a service that did not answer.
     """
     rule = its_rule(judge, alert, alerting, settings)
     if rule is None:
-        return
+        return None
     evidence = alerting.alerts[alert.name]
     _report(judge, rule, evidence, alerting)
     _has_reloaded(judge, evidence, alerting)
@@ -36,8 +40,25 @@ def triggers(judge: Judge, alert: Alert, alerting: Alerting, settings: Settings)
     has_its_threshold(judge, alert, rule, settings)
     if is_evaluated(judge, rule, alerting):
         has_its_metrics(judge, rule, alerting)
-    _report_gaps(judge, rule, alerting)
-    reaches_somebody(judge, alert, evidence, alerting)
+    _report_gaps(judge, alerting)
+    gaps = [None if rule.selectors else alerting.gaps.get("metrics")]
+    gaps.append(reaches_somebody(judge, alert, evidence, alerting))
+    for gap in filter(None, gaps):
+        if gap.status is Status.ERROR:
+            return gap
+        if all(doubt.reason != gap.reason for doubt in judge.doubts):
+            judge.lacks(gap)
+    return None
+
+
+def was_looked_at(judge: Judge, gap: Gap | None) -> None:
+    """Require that every part could be looked at; call it last, because a violation outranks it.
+
+    Raises:
+        CouldNotLook: nothing is violated, and a service that decides did not answer.
+    """
+    if gap is not None and not judge.violations:
+        raise CouldNotLook(gap.reason, gap.advice, gap.cause)
 
 
 def is_set(judge: Judge, alert: Alert, alerting: Alerting, settings: Settings) -> None:
@@ -51,7 +72,7 @@ def is_set(judge: Judge, alert: Alert, alerting: Alerting, settings: Settings) -
 
 
 def can_be_compared(alert: Alert, alerting: Alerting, settings: Settings) -> RuleFacts | None:
-    """Return the rule of an alert whose state can be compared with a measurement; None if check 8 says why not."""
+    """Return the rule of an alert whose state can be compared; None if :func:`triggers` says why not."""
     scratch = Judge()
     try:
         rule = its_rule(scratch, alert, alerting, settings)
@@ -102,18 +123,20 @@ def _fails_without_rule(judge: Judge, alert: Alert, evidence: AlertEvidence, ale
         judge.finds(f"no alert rule {alert.rule} is loaded")
     elif not alerting.rules_total:
         judge.fails(
-            f"{source} has no alert rule at all",
+            f"{source} has no alert rule at all{evidence.scope}",
             expected="the alert rules of the checklist",
             why="whatever happens, nobody is told",
-            advice=f"load the rules: {EXAMPLE}",
+            advice=IN_GRAFANA if evidence.scope else f"load the rules: {EXAMPLE}",
         )
     else:
         similar = f"; the most similar one is {evidence.nearest}" if evidence.nearest else ""
         judge.fails(
-            f"{source} has no alert rule {alert.rule} among {counted(alerting.rules_total, 'rule')}{similar}",
+            f"{source} has no alert rule {alert.rule} among {counted(alerting.rules_total, 'rule')}{similar}"
+            f"{evidence.scope}",
             expected="an alert rule of that name",
             why="what it should notice is noticed by nobody",
-            advice=_naming(alert, evidence.nearest) + f"load the rule: {EXAMPLE}",
+            advice=_naming(alert, evidence.nearest)
+            + (IN_GRAFANA if evidence.scope else f"load the rule: {EXAMPLE}"),
         )
 
 
@@ -142,17 +165,13 @@ def _has_reloaded(judge: Judge, evidence: AlertEvidence, alerting: Alerting) -> 
     )
 
 
-def _report_gaps(judge: Judge, rule: RuleFacts, alerting: Alerting) -> None:
-    """Report the parts that were not read; without the metrics, the check is unproven."""
+def _report_gaps(judge: Judge, alerting: Alerting) -> None:
+    """Report the parts that were not read, and that decide nothing."""
     for note in alerting.notes:
         judge.finds(note)
     for part in ("reload", "targets", "deliveries"):
         if gap := alerting.gaps.get(part):
             judge.finds(f"not looked at: {gap.reason}")
-    if not rule.selectors and (gap := alerting.gaps.get("metrics")):
-        if gap.status is Status.ERROR and not judge.violations:
-            raise CouldNotLook(gap.reason, gap.advice, gap.cause)
-        judge.lacks(gap)
 
 
 def _report(judge: Judge, rule: RuleFacts, evidence: AlertEvidence, alerting: Alerting) -> None:

@@ -52,6 +52,13 @@ def has_its_threshold(judge: Judge, alert: Alert, rule: RuleFacts, settings: Set
             why="an alert that always fires tells nobody anything",
             advice=f"take `bool` out of the query of {rule.name}",
         )
+    elif rule.blind_spot:
+        judge.fails(
+            f"alert rule {rule.name} does not fire when it should: {rule.blind_spot}",
+            expected="a query without a comparison, and an expression that compares its value",
+            why="what it should notice is noticed by nobody",
+            advice=f"take the comparison out of the query of {rule.name}, and compare in a threshold expression",
+        )
     elif _is_understood(judge, alert, rule):
         {PENDING: _counts_pending, SILENCE: _notices_silence, ERROR_RATE: _compares_a_rate}[alert.measures](
             judge, rule, settings

@@ -18,7 +18,7 @@ from fixtures.alerting.expected import ERROR_RATE, PENDING, SILENCE
 from fixtures.alerting.model import Alerting, AlertState, RuleFacts
 from fixtures.database.alert_measurements import LATELY_SECONDS, MINUTES, AlertMeasurements
 from fixtures.database.connection import DatabaseConnection
-from fixtures.outcome import Gap, NotApplicable
+from fixtures.outcome import CouldNotLook, Gap, Status
 from fixtures.settings.model import Settings
 from fixtures.settings.monitoring import Alert
 from fixtures.wording import ago, clock, duration
@@ -32,21 +32,8 @@ CLEARLY = 2.0
 """An error rate is clearly over the limit from this multiple on, and clearly under it up to the same fraction:
 the metric may count failures in another way."""
 
-CASE = "-state"
-"""Ending of the cases that compare a state, behind the alert's name."""
-
 OVER, UNDER, BETWEEN, QUIET = "over", "under", "between", "quiet"
 """Whether a value clearly exceeds its threshold; ``quiet``: no message failed, and there are few."""
-
-
-def cases(settings: Settings) -> tuple[str, ...]:
-    """Return the cases of the comparison, one for each alert."""
-    return tuple(f"{alert.name}{CASE}" for alert in settings.alerts)
-
-
-def alert_of(case: str, settings: Settings) -> Alert:
-    """Return the alert of a case."""
-    return settings.alert(case.removesuffix(CASE))
 
 
 @dataclass(frozen=True)
@@ -83,21 +70,26 @@ def agrees(
     judge: Judge,
     alert: Alert,
     alerting: Alerting,
-    measured: AlertMeasurements,
-    connection: DatabaseConnection,
+    measured: AlertMeasurements | Gap,
+    connection: DatabaseConnection | Gap,
     *,
     settings: Settings,
 ) -> None:
     """Require that an alert fires if its threshold has clearly been exceeded, and does not if it clearly is not.
 
+    Nothing is compared if the rule itself is wrong; that is said already.
+
     Raises:
-        NotApplicable: the settings do not say what the alert measures.
+        CouldNotLook: nothing is violated, and the database could not be read.
     """
-    if alert.measures is None:
-        raise NotApplicable(f"alert {alert.name} has no `measures` in the settings, so nothing is compared")
     rule = can_be_compared(alert, alerting, settings)
     if rule is None or alerting.read_at is None:
-        judge.lacks(Gap.pointing_to(8, f"the state of {alert.rule} was not compared"))
+        return
+    if alert.measures is None:
+        judge.finds("the settings do not say what it measures, so its state is compared with nothing")
+        return
+    if isinstance(measured, Gap) or isinstance(connection, Gap):
+        _lacks(judge, measured if isinstance(measured, Gap) else connection)
         return
     if rule.state is AlertState.UNKNOWN:
         judge.cannot_tell(
@@ -111,6 +103,14 @@ def agrees(
         judge.cannot_tell(facts, "run the check again after the first completed pass")
         return
     _compare(judge, rule, verdict, facts)
+
+
+def _lacks(judge: Judge, gap: AlertMeasurements | DatabaseConnection | Gap) -> None:
+    assert isinstance(gap, Gap)
+    reason = f"the state was not compared with the database: {gap.reason}"
+    if gap.status is Status.ERROR and not judge.violations:
+        raise CouldNotLook(reason, gap.advice, gap.cause)
+    judge.cannot_tell(reason, gap.advice, gap.cause)
 
 
 def _compare(judge: Judge, rule: RuleFacts, verdict: str, facts: str) -> None:

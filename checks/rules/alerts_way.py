@@ -4,49 +4,51 @@ from __future__ import annotations
 
 from checks.judge import Judge
 from fixtures.alerting.model import AlertEvidence, Alerting, Obstacle, Receiver, RouteFacts
-from fixtures.outcome import CouldNotLook, Gap, Status
+from fixtures.outcome import Gap, Status
 from fixtures.settings.monitoring import Alert
 from fixtures.wording import clock, listed
 
 UNHEARD = "the alert fires, and nobody is told"
 
 
-def reaches_somebody(judge: Judge, alert: Alert, evidence: AlertEvidence, alerting: Alerting) -> None:
+def reaches_somebody(judge: Judge, alert: Alert, evidence: AlertEvidence, alerting: Alerting) -> Gap | None:
     """Require the whole way of an alert: sent, routed to a receiver that notifies, not held back, delivered.
 
-    Raises:
-        CouldNotLook: no violation was found, and the service with the routes did not answer.
+    Returns:
+        Why a part of the way is not known.
     """
     own = evidence.source in ("", alerting.sources[0].name if alerting.sources else "")
-    if own and not _is_sent(judge, alerting):
-        return
+    if own and alerting.notified is not None and not _is_sent(judge, alerting):
+        return None
     if evidence.route is None:
-        _lacks(judge, evidence.route_gap or Gap(Status.UNPROVEN, "the way to a receiver was not read"))
-        return
-    _ends_at_a_receiver(judge, alert, evidence.route)
+        return evidence.route_gap or Gap(Status.UNPROVEN, "the way to a receiver was not read")
+    if evidence.route.receivers_known and _can_notify(judge, alert, evidence.route):
+        _ends_at_a_receiver(judge, alert, evidence.route)
     _is_not_held_back(judge, alert, evidence.route)
     if own:
         _is_delivered(judge, evidence.route, alerting)
-
-
-def _lacks(judge: Judge, gap: Gap) -> None:
-    if gap.status is Status.ERROR and not judge.violations:
-        raise CouldNotLook(gap.reason, gap.advice, gap.cause)
-    judge.lacks(gap)
+    return evidence.route_gap or (alerting.gaps.get("alertmanagers") if own else None)
 
 
 def _is_sent(judge: Judge, alerting: Alerting) -> bool:
-    """Require that the rules' service knows an Alertmanager; the gap of that is only reported."""
-    if alerting.notified is None:
-        if gap := alerting.gaps.get("alertmanagers"):
-            _lacks(judge, gap)
-        return True
     return judge.requires(
         bool(alerting.notified),
         "Prometheus sends its alerts to no Alertmanager",
         expected="an active Alertmanager (alerting.alertmanagers in its configuration)",
         why=UNHEARD,
         advice="set alerting.alertmanagers in Prometheus's configuration, and look at its log if it is set",
+    )
+
+
+def _can_notify(judge: Judge, alert: Alert, route: RouteFacts) -> bool:
+    """Require that every receiver of the route exists, with settings that are complete."""
+    faulty = [f"{one.name}: {one.fault}" for one in route.receivers if one.fault]
+    return judge.requires(
+        not faulty,
+        lambda: f"the route of {alert.rule} ends at a receiver that cannot notify: {listed(faulty, most=3)}",
+        expected="a receiver with complete settings",
+        why=UNHEARD,
+        advice="correct the settings of the receiver, or the name of it in the routes",
     )
 
 
@@ -106,7 +108,7 @@ def _is_delivered(judge: Judge, route: RouteFacts, alerting: Alerting) -> None:
 
 def in_words(route: RouteFacts | None) -> str:
     """The receivers of a route, for the report."""
-    return "unknown" if route is None else _named(route.receivers) or "none"
+    return "unknown" if route is None or not route.receivers_known else _named(route.receivers) or "none"
 
 
 def _named(receivers: tuple[Receiver, ...]) -> str:

@@ -104,9 +104,10 @@ def _are_readable(judge: Judge, logs: FunctionLogs) -> None:
             f"{group.service}: {group.count} × [{group.fingerprint}] {group.pattern}" for group in groups[:NAMED]
         )
         judge.cannot_tell(
-            f"{counted(unreadable, 'line')} of {logs.file} cannot be read: {logs.not_json} not JSON objects, "
-            f"{logs.without_time} without a time{f'; most often {named}' if named else ''}",
-            "a file with one JSON object with a timestamp on each line",
+            f"{counted(unreadable, 'line')} of {logs.file} cannot be judged: {logs.not_json} of text without the "
+            f"words of a known error, {logs.without_time} JSON without a time"
+            f"{f'; most often {named}' if named else ''}",
+            "entries that are JSON objects with a timestamp and a level",
         )
     if logs.texts:
         judge.shows("Lines that are not JSON, by fingerprint", [_text_row(group) for group in logs.texts], SHOWN)
@@ -138,7 +139,7 @@ def _are_decided(judge: Judge, logs: FunctionLogs) -> None:
 
 def _name_the_silent(judge: Judge, logs: FunctionLogs, settings: Settings) -> None:
     heard = {entry.service for entry in logs.counts}
-    if heard == {POSTGRES}:
+    if logs.of_postgres or heard == {POSTGRES}:
         return
     names = settings.names
     functions = (*names.webhooks, *([] if names.without_processor else [names.dlq_processor]))
@@ -184,11 +185,14 @@ def tell_of_no_error(judge: Judge, logs: FunctionLogs, settings: Settings, every
         judge.fails(
             _described(group), expected="no errors", why=WHYS.get(group.kind, WHY), advice=_advice(group, settings)
         )
-    further = logs.faults - sum(group.count for group in logs.groups) + sum(g.count for g in faults[SHOWN:])
+    ungrouped = max(0, logs.faults - sum(group.count for group in logs.groups))
+    further = ungrouped + sum(group.count for group in faults[SHOWN:])
     judge.requires(
         not further,
         f"{counted(further, 'more entry', 'more entries')}, rarer or earlier than the fingerprints above "
-        f"({counted(logs.groups_total, 'fingerprint')} in all)",
+        f"({counted(logs.groups_total, 'fingerprint')} in all)"
+        if logs.groups
+        else f"{counted(further, 'error')} in {logs.file}, whose texts were not read",
         expected="no errors",
         advice="fix the most frequent ones first, then run the check again",
     )

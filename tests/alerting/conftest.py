@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from fixtures.alerting import prometheus
 from fixtures.local.monitoring_stack import MonitoringStack, missing_programs
 from fixtures.settings.access import Access
 from tests.alerting.variants import RULES, with_variants
@@ -87,16 +88,25 @@ class Monitoring(MonitoringStack):
         self.stop_part("exporter")
         self.start_part("exporter")
 
+    def health(self, name: str) -> str:
+        """The health of a rule."""
+        groups = self.ask("/api/v1/rules?type=alert")["data"]["groups"]
+        return str({rule["name"]: rule["health"] for group in groups for rule in group["rules"]}[name])
+
     def is_right(self) -> bool:
         """Whether it scraped the database, evaluated every rule, and knows where to send alerts."""
-        managers = self.ask("/api/v1/alertmanagers")
         names = [one["alert"] for one in yaml.safe_load(self.rules)["groups"][0]["rules"]]
         return bool(
-            managers
-            and managers["data"]["activeAlertmanagers"]
+            self.knows_alertmanager()
             and self.value("dlq_pending") is not None
             and self.states().keys() == set(names)
         )
+
+
+@pytest.fixture
+def no_settling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the suite not wait for an Alertmanager: canned answers do not change."""
+    monkeypatch.setattr(prometheus, "SETTLE_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="session")

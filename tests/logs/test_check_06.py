@@ -101,7 +101,8 @@ def test_storm_of_allowed_errors_fails(judged: Judging, monkeypatch: pytest.Monk
         ([line(request_id="easymo-verification-1")], "no entries in functions.log since"),
         (
             [line(), "Listening", '{"level": "info"}'],
-            "2 lines of functions.log cannot be read: 1 not JSON objects, 1 without a time; most often unnamed:",
+            "2 lines of functions.log cannot be judged: 1 of text without the words of a known error, 1 JSON "
+            "without a time; most often unnamed:",
         ),
         ([line(), line(level="oops"), line(level=None)], "2 entries without a known level and without a status: "),
     ],

@@ -130,8 +130,9 @@ def test_file_without_any_time_says_so(judged) -> None:
         "no line of functions.log has a time, so none of its 4 lines can be said to be since 2026-01-31 11:00:00 "
         "UTC; wa-new: 1 boot failure [fiskjahg] worker boot error: Module not found "
         "https://deno.land/x/zod@v<n>/mod.ts., at an unknown time, for example: worker boot error: "
-        'Module not found "https://deno.land/x/zod@v3.22.4/mod.ts".; 1 line of functions.log cannot be read: '
-        "1 not JSON objects, 0 without a time; most often wa-new: 1 × [umlawrsl] shutdown (x)"
+        'Module not found "https://deno.land/x/zod@v3.22.4/mod.ts".; 1 line of functions.log cannot be judged: '
+        "1 of text without the words of a known error, 0 JSON without a time; most often wa-new: 1 × [umlawrsl] "
+        "shutdown (x)"
     )
 
 
@@ -174,9 +175,9 @@ def test_unknown_lines_are_shown_by_fingerprint(judged) -> None:
         "I need help",
     )
     assert outcome.status is Status.UNPROVEN
-    assert outcome.reason.partition(" (a file ")[0] == (
-        "4 lines of functions.log cannot be read: 4 not JSON objects, 0 without a time; most often "
-        "wa-new: 2 × [fueoczbi] booted (time: <n>ms); unnamed: 1 × [pahmcaai] (text that may be a customer's, not "
+    assert outcome.reason.partition(" (entries that ")[0] == (
+        "4 lines of functions.log cannot be judged: 4 of text without the words of a known error, 0 JSON without a time; "
+        "most often wa-new: 2 × [fueoczbi] booted (time: <n>ms); unnamed: 1 × [pahmcaai] (text that may be a customer's, not "
         "shown); unnamed: 1 × [oefilasc] Listening on http://x:<n>/"
     )
     [row, *_] = next(table for table in outcome.judge.tables if "not JSON" in table.title).rows

@@ -68,9 +68,17 @@ FAULTS: dict[str, tuple[Change, str]] = {
         add("connection lost", service="wa-webhook-core", level="error"),
         "wa-webhook-core: 1 entry at error [{}] connection lost, first ",
     ),
-    "level that Loki detected": (
-        add('{"msg": "connection lost"}', service_name="wa-webhook-core", detected_level="error"),
+    "level under a further name": (
+        add('{"lvl": "error", "msg": "connection lost"}', service_name="wa-webhook-core", detected_level="error"),
         "wa-webhook-core: 1 entry at error [{}] connection lost, first ",
+    ),
+    "error of Postgres at a level that Loki detected": (
+        add('ERROR:  relation "contact_info" does not exist', app="db", detected_level="info"),
+        "db: 1 Postgres error [{}] ERROR: relation contact_info does not exist, first ",
+    ),
+    "boot failure at a level that Loki detected": (
+        add("worker boot error: no info", service="wa-new", detected_level="info"),
+        "wa-new: 1 boot failure [{}] worker boot error: no info, first ",
     ),
     "JSON without a time": (
         add('{"level": "error", "service": "wa-webhook", "event": "BOOM"}'),
@@ -117,6 +125,8 @@ QUIET: dict[str, Change] = {
     "structured metadata": lambda served: setattr(served.handler, "metadata", True),
     "own probe": add('{"level": "error", "service": "wa-webhook", "event": "easymo-verification-3 refused"}'),
     "older error": add('{"level": "error", "service": "wa-webhook", "event": "OLD"}', 4000),
+    "text at a level that Loki detected": add("booted (1 ms)", service="wa-webhook", detected_level="info"),
+    "JSON at a level that Loki detected": add('{"msg": "x"}', service="wa-webhook", detected_level="warn"),
     "text at info": add("Listening on http://localhost:9999/", service="wa-webhook", level="info"),
     "a smaller limit of the server": lambda served: setattr(served.handler, "most", 1000),
     "a tenant": lambda served: (setattr(served.handler, "tenant", "easymo"), told(loki_tenant="easymo")(served)),
@@ -139,6 +149,54 @@ def test_postgres_log_is_a_case_of_its_own(served: Served) -> None:
     assert outcome.status is Status.FAILED
     assert "SQLSTATE 42P01" in outcome.reason
     assert "relation public.webhook_dlq does not exist" in outcome.reason
+
+
+@pytest.mark.parametrize("line", ["sent, errors=0", '{"msg": "sent, errors=0"}'])
+def test_guessed_level_is_no_error(line: str, served: Served) -> None:
+    """Loki detects the level ``error`` wherever the word is; such an entry is not known to be one."""
+    add(line, service="wa-webhook", detected_level="error")(served)
+    outcome = served.judge(FUNCTIONS)
+    assert outcome.status is Status.UNPROVEN, outcome.reason
+    assert "1 line of" in outcome.reason or "1 entry without a known level" in outcome.reason
+
+
+QUIET_POSTGRES = {
+    "timestamp": "2026-01-31 12:00:00.123 UTC",
+    "error_severity": "LOG",
+    "state_code": "00000",
+    "message": "checkpoint starting: time",
+}
+
+
+def test_json_log_of_postgres_is_read(served: Served) -> None:
+    """As Postgres's jsonlog writes it: another name of the level, and a time with the name of its zone."""
+    told(loki_postgres='{job="postgres"}')(served)
+    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3] + " UTC"
+    quiet = QUIET_POSTGRES | {"timestamp": now}
+    add(json.dumps(quiet), job="postgres")(served)
+    outcome = served.judge(POSTGRES)
+    assert outcome.status is Status.PASSED, outcome.reason
+    assert outcome.judge is not None
+    assert not [found for found in outcome.judge.findings if "no entries of" in found]
+    fault = quiet | {"error_severity": "ERROR", "state_code": "42501", "message": "permission denied for table x"}
+    add(json.dumps(fault), job="postgres")(served)
+    add(json.dumps(fault | {"application_name": "easymo-verification"}), job="postgres")(served)
+    outcome = served.judge(POSTGRES)
+    assert "1 Postgres error at error, SQLSTATE 42501 [" in outcome.reason
+    assert outcome.judge is not None
+    assert "1 entry that the suite itself caused, not judged" in outcome.judge.findings
+
+
+def test_answer_that_was_cut_is_noticed(served: Served) -> None:
+    """A page full of one moment hides what else that moment has; Loki's own count tells."""
+    served.handler.most = 100
+    moment = datetime.now(UTC) - timedelta(seconds=50)
+    for number in range(150):
+        text = json.dumps({"level": "info", "service": "wa-webhook", "event": f"no. {number}"})
+        served.handler.further.append((moment, text, {"job": "edge-functions"}))
+    outcome = served.judge(FUNCTIONS)
+    assert outcome.status is Status.UNPROVEN
+    assert "the functions' logs in Loki have 153 entries since the window began, 103 were read" in outcome.reason
 
 
 def test_pages_are_read_to_the_beginning(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,26 @@ FAULTS: dict[str, tuple[Change, str, str]] = {
         FUNCTIONS,
         "wa-webhook-core: 1 entry at info, status 502 [{}] REPLY_FAILED [server error], first ",
     ),
+    "level of pino in a structured entry": (
+        structured(level=50, event="REPLY_REFUSED"),
+        FUNCTIONS,
+        "wa-webhook-core: 1 entry at 50 [{}] REPLY_REFUSED, first ",
+    ),
+    "level in upper case in a structured entry": (
+        structured(severity="ERROR", event="REPLY_REFUSED"),
+        FUNCTIONS,
+        "wa-webhook-core: 1 entry at error [{}] REPLY_REFUSED, first ",
+    ),
+    "boot failure at a quiet level": (
+        add(
+            "function_logs",
+            function_id="id-of-wa-webhook",
+            level="info",
+            event_message="worker boot error: x is not a function",
+        ),
+        FUNCTIONS,
+        "wa-webhook: 1 boot failure at info [{}] worker boot error: x is not a function, first ",
+    ),
     "missing variable": (
         add(
             "function_logs",
@@ -172,6 +192,20 @@ QUIET: dict[str, tuple[Change, str]] = {
     "older error": (
         lambda served: served.handler.further.append(
             row("function_logs", 4000, function_id="id-of-wa-webhook", level="error", event_message="old")
+        ),
+        FUNCTIONS,
+    ),
+    "own request": (
+        lambda served: served.write(entry(60), entry(50, status=500, request_id="easymo-verification-7f")),
+        REQUESTS,
+    ),
+    "error inside an entry": (structured(level="info", last={"level": "error", "status": 503}), FUNCTIONS),
+    "text that quotes an error": (
+        add(
+            "function_logs",
+            function_id="id-of-wa-webhook",
+            level="log",
+            event_message='retried after {"status": 503}',
         ),
         FUNCTIONS,
     ),

@@ -1,0 +1,1 @@
+"""Tests of Grafana-managed alerting: its evidence, and check 8 with it."""
