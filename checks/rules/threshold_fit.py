@@ -86,21 +86,41 @@ def _can_be_judged(judge: Judge, series: Series, week: Week, settings: Settings)
 def _nothing(series: Series, week: Week, settings: Settings) -> tuple[str, str]:
     """Return why there is no value, and what would prove the check; empty texts if there are values."""
     since = f"since {clock(week.since)}"
-    if series.measure == PENDING:
-        if not series.events and not series.highest:
-            tables = " and ".join(one.table for one in dead_letters(settings))
-            return f"no entry was in {tables} {since}, so that its usual backlog is not known", "entries in it"
-    elif isinstance(week, SilenceOfTheWeek):
+    if isinstance(week, BacklogOfTheWeek):
+        known = series.events > 0 or series.highest > 0
+        return ("", "") if known else (_no_entry(week, since, settings), "entries that are kept for a week")
+    if isinstance(week, SilenceOfTheWeek):
+        known = week.completed > 0 or week.last_before is not None
         log = table_name(settings, LOG)
-        if not week.completed and week.last_before is None:
-            rows = f"{counted(week.triggered, 'row')} of the schedule" if week.triggered else "no row"
-            failed = f" and {counted(week.failed, 'failed pass', 'failed passes')}" if week.failed else ""
-            return f"{log} has {rows}{failed} {since} and no completed pass", f"completed rows in {log}"
-    elif not series.ordered:
-        messages = sum(getattr(week, "messages", ()))
-        few = f"{counted(messages, 'message')} came {since}, never {FEWEST_MESSAGES} within five minutes"
-        return (few if messages else f"no message came {since}"), f"{FEWEST_MESSAGES} messages within five minutes"
-    return "", ""
+        return ("", "") if known else (f"{log} has {_no_pass(week)} {since}", f"completed rows in {log}")
+    if series.ordered:
+        return "", ""
+    messages = sum(week.messages)
+    few = f"{counted(messages, 'message')} came {since}, never {FEWEST_MESSAGES} within five minutes"
+    return (few if messages else f"no message came {since}"), f"{FEWEST_MESSAGES} messages within five minutes"
+
+
+def _no_entry(week: BacklogOfTheWeek, since: str, settings: Settings) -> str:
+    tables = " and ".join(one.table for one in dead_letters(settings))
+    gone = vanished(week)
+    why = (
+        f"though passes reprocessed {gone} by their log: they were archived or deleted"
+        if gone
+        else "so that the usual backlog is not known"
+    )
+    return f"{tables} has no entry of the time {since}, {why}"
+
+
+def _no_pass(week: SilenceOfTheWeek) -> str:
+    others = [
+        counted(number, *nouns)
+        for number, nouns in (
+            (week.triggered, ("row of the schedule", "rows of the schedule")),
+            (week.failed, ("failed pass", "failed passes")),
+        )
+        if number
+    ]
+    return f"no completed pass, only {' and '.join(others)}," if others else "no row"
 
 
 def _show(judge: Judge, assessment: Assessment, settings: Settings) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from checks.parameters import cases
 from checks.test_weekly import test_threshold_fits as check_18
+from fixtures.database.client import Database
+from fixtures.database.threshold_replay import MESSAGES, ErrorRateReader
 from fixtures.outcome import Status
 from fixtures.settings.model import Settings, Thresholds, Weekly
 from fixtures.settings.monitoring import Alert, WhatIf
@@ -61,6 +63,9 @@ SAID = {
         {PENDING: "not in the values: 1 entry pending without created_at"},
     ),
 }
+
+
+LARGE = f"UPDATE pg_class SET reltuples = 1000000 WHERE oid = '{DONE}'::regclass"
 
 
 def judged(deployment, case, settings=None):
@@ -138,6 +143,25 @@ def test_each_message_counts_once(any_deployment):
     assert {COUNTED[hour - 1][0]: counts for hour, counts in hours.items()} == {
         name: counts for name, _, counts in COUNTED
     }
+
+
+def test_large_table_is_read_by_the_day(any_deployment):
+    """With the same counts; without an index that finds a day it is read at once."""
+    week = read(any_deployment.access, [check_18]).pieces["error_rate_of_the_week"]
+    for change, parts in ((LARGE, 7), (f"DROP INDEX {DONE}_created_at_idx", 1)):
+        any_deployment.superuser_execute(change)
+        database = Database(any_deployment.access.database, Settings().limits)
+        try:
+            catalogue, pieces, gaps = database.read([ErrorRateReader()], Settings())
+        finally:
+            database.close()
+        asked = ErrorRateReader().statements(catalogue, Settings())
+        assert len([name for name in asked if name.startswith(MESSAGES)]) == parts
+        assert gaps == {}
+        again = pieces["error_rate_of_the_week"]
+        moved = again.since - week.since
+        assert abs(sum(again.messages) - sum(week.messages)) <= moved.total_seconds() + 2
+        assert abs(sum(again.failed) - sum(week.failed)) <= 1
 
 
 def test_shorter_wait_of_the_alert_is_replayed(any_deployment):

@@ -14,6 +14,8 @@ from checks.test_daily import test_dlq_is_processing as check_09
 from checks.test_daily import test_no_message_is_lost as check_10
 from checks.test_daily import test_table_is_not_bloated as check_12
 from checks.test_weekly import test_database_stays_below_its_limit as check_16
+from checks.test_weekly import test_no_failure_pattern_is_new as check_15
+from checks.test_weekly import test_old_dlq_entries_are_archived as check_19
 from checks.test_weekly import test_threshold_fits as check_18
 from fixtures.history.model import SizeHistory
 from fixtures.settings.model import Thresholds
@@ -22,7 +24,7 @@ from reports.charts import figures
 from tests.outcomes import read
 from tests.running import environment, run_suite
 
-TESTS = [check_09, check_10, check_12, check_16, check_18]
+TESTS = [check_09, check_10, check_12, check_15, check_16, check_18, check_19]
 SVG = "{http://www.w3.org/2000/svg}"
 WORDS = {
     "dlq-entries": {"entries", "hour (UTC)", "pending", "reprocessed"},
@@ -30,6 +32,8 @@ WORDS = {
     "dead-tuples": {"dead tuples", "whatsapp_messages", "0 %"},
     "thresholds": {"pending entries", "silence (min)", "error rate (%)", "threshold 100 entries", "day (UTC)"},
     "growth": {"MB", "day (UTC)", "database (seeded snapshots)", "projected"},
+    "failure-patterns": {"entries", "last 7 days", "7 days before", "WhatsApp API answered <n>"},
+    "settled-entries": {"entries", "weeks since they were settled", "reprocessed", "discarded", "30 days"},
 }
 
 
@@ -63,9 +67,12 @@ def test_chart_without_data_is_drawn(name, any_deployment, evidence):
         "table_statistics": replace(pieces["table_statistics"], tables=()),
         "error_rate_of_the_week": replace(pieces["error_rate_of_the_week"], minute=(), messages=(), failed=()),
         "size_history": SizeHistory(),
+        "failure_patterns": replace(pieces["failure_patterns"], patterns=()),
+        "archive_state": replace(pieces["archive_state"], entries=()),
     }
     found = texts(figures.draw(name, replace(evidence, pieces=pieces | empty)))
-    assert ("no data in this period" in found) is (name in ("dlq-entries", "messages"))
+    without_data = ("dlq-entries", "messages", "failure-patterns", "settled-entries")
+    assert ("no data in this period" in found) is (name in without_data)
     assert ("no values in this period" in found) is (name == "thresholds")
     assert ("growth is not known yet" in found) is (name == "growth")
 
