@@ -69,11 +69,11 @@ def other_alerts_were_calm(judge: Judge, history: AlertHistory, settings: Settin
     """
     _a_source_gave(history)
     expected = {alert.rule for alert in settings.alerts}
-    others = [one for one in history.alerts if one.name not in expected]
-    meant = [one for one in others if one.name in settings.weekly.constant_alerts]
-    for record in (one for one in others if one not in meant):
+    constant = settings.weekly.constant_alerts
+    others = [one for one in history.alerts if one.name not in {*expected, *constant}]
+    for record in others:
         _is_calm(judge, record, _end_of(history, record), settings)
-    for record in meant:
+    for record in (one for one in history.alerts if one.name in constant and one.name not in expected):
         judge.finds(f"{record.name} fires on purpose (weekly.constant_alerts)")
     if history.alerts_total > len(history.alerts):
         judge.cannot_tell(
@@ -209,12 +209,13 @@ def _covers_enough(judge: Judge, source: HistorySource, days: int) -> None:
     # The last seconds of a window may be missing from its samples.
     if source.covered_seconds < 0.99 * enough:
         judge.cannot_tell(
-            f"{source.source} has data of only {_length(source.covered_seconds)} of {length}: no history to judge",
+            f"{source.source} has data of only {_roughly(source.covered_seconds)} of {length}: "
+            "less than a day shows nothing of a week",
             "run the check again when Prometheus has run for a day, and keep its data from one start to the next",
         )
         return
     late = (source.first - source.since).total_seconds() > MISSING_SECONDS
-    seen = f"by {source.source}, which has {_length(source.covered_seconds)} of {length}"
+    seen = f"by {source.source}, which has {_roughly(source.covered_seconds)} of {length}"
     if late:
         seen += f", its data begin at {clock(source.first)}"
     if source.holes:
@@ -314,6 +315,11 @@ def _end_of(history: AlertHistory, record: AlertRecord) -> datetime | None:
 
 def _length(seconds: float) -> str:
     return duration(timedelta(seconds=seconds))
+
+
+def _roughly(seconds: float) -> str:
+    """A long time without its minutes."""
+    return _length(3600 * round(seconds / 3600) if seconds > ENOUGH_SECONDS else seconds)
 
 
 def _times(number: int) -> str:

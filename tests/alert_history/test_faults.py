@@ -102,7 +102,7 @@ FAULTS = {
     ),
     "one instance flaps while another fires": (
         lambda: past(firing(PENDING, midnight(), DAY, queue="a"), *flapping(PENDING, 7, midnight(), queue="b")),
-        {CASES[PENDING]: f'it fired 7 times on {day()} with {{queue="b"}}, more than 5'},
+        {CASES[PENDING]: f"it fired 7 times on {day()} with {{queue=b}}, more than 5"},
     ),
     "instances in turn": (
         lambda: past(
@@ -131,7 +131,7 @@ FAULTS = {
     ),
     "another critical alert": (
         lambda: past(firing(DOWN, hours_ago(5), 99 * HOUR, instance="db:9187")),
-        {OTHERS: 'EasyMOExporterDown (critical) is not resolved: {instance="db:9187"} fires since '},
+        {OTHERS: "EasyMOExporterDown (critical) is not resolved: {instance=db:9187} fires since "},
     ),
     "through a time without Prometheus": (
         lambda: past(firing(SILENT, hours_ago(30), 99 * HOUR), holes=[(hours_ago(20), hours_ago(10))]),
@@ -180,7 +180,7 @@ ODD_BUT_HEALTHY = {
         firing(PENDING, hours_ago(50), 20 * HOUR), interval=600.0, lasts=300.0
     ),
     "a critical alert that is resolved": lambda: past(firing(SILENT, hours_ago(30), 20 * HOUR)),
-    "data of two days": lambda: past(begin=hours_ago(48)),
+    "data of two days": lambda: past(begin=hours_ago(48.2)),
     "a day without Prometheus": lambda: past(holes=[(hours_ago(80), hours_ago(56))]),
     "a rule twice": lambda: past(
         rules=[*(rule(name) for name in (PENDING, SILENT, RATE, PENDING)), rule("Recorded", type="recording")]
@@ -210,7 +210,7 @@ SAID = {
     "restarts while an alert fires": "HighDLQPendingCount fired once, for 20 h",
     "evaluated every ten minutes": "HighDLQPendingCount fired once, for 19 h",
     "data of two days": "which has 2 d of the last 7 days, its data begin at ",
-    "a day without Prometheus": "which has 6 d of the last 7 days; without data once, for 1 d at longest from ",
+    "a day without Prometheus": " of the last 7 days; without data once, for 1 d at longest from ",
 }
 
 NO_RANGE = Response(422, b'{"status":"error","errorType":"execution","error":"too many samples"}')
@@ -226,11 +226,11 @@ def of_all(status, part):
 UNPROVEN = {
     "seconds old": (
         lambda: past(begin=hours_ago(0.02)),
-        of_all(Status.UNPROVEN, "has data of only 1 min "),
+        of_all(Status.UNPROVEN, " min of the last 7 days: less than a day shows nothing of a week"),
     ),
     "half a day old": (
-        lambda: past(begin=hours_ago(12)),
-        of_all(Status.UNPROVEN, "has data of only 12 h of the last 7 days: no history to judge"),
+        lambda: past(begin=hours_ago(12.1)),
+        of_all(Status.UNPROVEN, "has data of only 12 h "),
     ),
     "without any data": (
         lambda: past(begin=hours_ago(-9)),
@@ -250,8 +250,8 @@ UNPROVEN = {
         {
             CASES[PENDING]: (
                 Status.UNPROVEN,
-                "alert rule HighDLQPendingCount is loaded in Prometheus, and is not evaluated without error: that it "
-                "did not fire means nothing; check 8 names the cause",
+                "alert rule HighDLQPendingCount is loaded in Prometheus, and is not evaluated without error: that "
+                "it did not fire means nothing; check 8 names the cause",
             )
         },
     ),
@@ -345,7 +345,7 @@ def test_personal_data_in_labels_are_masked():
     found = judged(past(PastFiring("Odd", hours_ago(5), hours_ago(-5), label)))
     assert found[OTHERS].status is Status.FAILED
     assert "788123456" not in found[OTHERS].reason
-    assert 'customer="' in found[OTHERS].reason
+    assert "customer=" in found[OTHERS].reason
 
 
 def test_many_alerts_are_cut():

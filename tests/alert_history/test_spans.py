@@ -216,4 +216,4 @@ def test_instance_that_flaps_beside_one_that_fires_on():
     steady = [FiringSpan(SINCE, UNTIL)]
     flaps = [FiringSpan(SINCE + 600 * number, SINCE + 600 * number + 60) for number in range(9)]
     record = record_of("A", "Prometheus", {(("pod", "a"),): steady, (("pod", "b"),): flaps})
-    assert max((one.most, one.instance) for one in record.days) == (9, 'pod="b"')
+    assert max((one.most, one.instance) for one in record.days) == (9, "pod=b")
