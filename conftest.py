@@ -7,6 +7,8 @@ pytest_plugins = [
     "fixtures.settings.plugin",
     "fixtures.webhooks.options",
     "fixtures.drill.options",
+    "fixtures.thresholds.options",
+    "fixtures.archive.plugin",
     "fixtures.evidence.plugin",
     "checks.judge",
     "checks.parameters",

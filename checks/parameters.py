@@ -17,6 +17,7 @@ from fixtures.keys import SETTINGS
 from fixtures.logs.cases import log_cases
 from fixtures.settings.model import Settings
 from fixtures.settings.naming import dlq_tables
+from fixtures.thresholds.measures import measures
 from fixtures.webhooks.cases import cases as endpoint_cases
 
 
@@ -30,6 +31,7 @@ def cases(settings: Settings) -> dict[str, Sequence[str]]:
         "run_log": ("cron-runs",),
         "dashboard": tuple(dashboard.name for dashboard in settings.dashboards),
         "alert": tuple(alert.name for alert in settings.alerts),
+        "threshold": measures(settings),
         "database_aspect": tuple(performance.ASPECTS),
         "measured_table": (*measured_tables(settings), bloat.OTHERS),
         "vacuumed": (vacuum.SERVER, *settings.names.hot_tables),

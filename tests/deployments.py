@@ -157,7 +157,8 @@ def running_deployments() -> Iterator[dict[str, Deployment]]:
         deployment.stop()
 
 
-def _healthy(running: dict[str, Deployment], kind: Any) -> Deployment:
+def healthy(running: dict[str, Deployment], kind: Any) -> Deployment:
+    """Return the running deployment of a kind, restored if it was changed; start it if there is none."""
     if kind in running:
         try:
             running[kind].put_right()
@@ -174,10 +175,10 @@ def _healthy(running: dict[str, Deployment], kind: Any) -> Deployment:
 @pytest.fixture
 def deployment(request: pytest.FixtureRequest, running_deployments: dict[str, Deployment]) -> Deployment:
     """A healthy, freshly seeded deployment of each kind under test."""
-    return _healthy(running_deployments, request.param)
+    return healthy(running_deployments, request.param)
 
 
 @pytest.fixture
 def any_deployment(running_deployments: dict[str, Deployment]) -> Deployment:
     """A healthy, freshly seeded deployment of the fastest kind under test."""
-    return _healthy(running_deployments, min(kinds_under_test(), key=QUICKEST_FIRST.index))
+    return healthy(running_deployments, min(kinds_under_test(), key=QUICKEST_FIRST.index))

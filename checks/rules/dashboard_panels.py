@@ -122,13 +122,19 @@ def _queries_return_data(judge: Judge, found: GrafanaDashboard, expected: Dashbo
     allowed = dict.fromkeys(panel.title for panel, _ in empty if _may_be_empty(panel, expected))
     if allowed:
         judge.finds(f"without data, as may_be_empty allows: {listed(allowed, 5, ', ')}")
+    for name in expected.may_be_empty:
+        if not any(_has_title(panel, name) for panel in found.panels):
+            judge.finds(f"may_be_empty names {name}, and dashboard {found.title} has no such panel")
 
 
 def _may_be_empty(panel: DashboardPanel, expected: Dashboard) -> bool:
-    """Whether the settings name the panel; a repetition has the value of its variable in brackets."""
-    title = panel.title.casefold()
-    names = [" ".join(name.split()).casefold() for name in expected.may_be_empty]
-    return any(title == name or title.startswith(f"{name} [") for name in names)
+    return any(_has_title(panel, name) for name in expected.may_be_empty)
+
+
+def _has_title(panel: DashboardPanel, name: str) -> bool:
+    """Whether it is the panel that the settings name; a repetition has the value of its variable in brackets."""
+    title, wanted = panel.title.casefold(), " ".join(name.split()).casefold()
+    return title == wanted or title.startswith(f"{wanted} [")
 
 
 def _data_does_not_stop(judge: Judge, found: GrafanaDashboard, expected: Dashboard) -> None:

@@ -50,7 +50,7 @@ def exists(judge: Judge, dashboards: Dashboards, name: str, settings: Settings) 
     shown = f"{counted(found.visible, 'dashboard')} that the token may see"
     if not judge.requires(
         bool(found.title),
-        f"Grafana has no dashboard {wanted} among the {shown}{near}",
+        f"Grafana has no dashboard {wanted} among {shown}{near}",
         expected=f"a dashboard {wanted}",
         why=WHY,
         advice=IMPORT,

@@ -10,6 +10,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from reports.charts import alert_history, thresholds
+from reports.charts.growth import growth
+from reports.charts.style import COLOURS, GREY, INCHES, OTHER_COLOUR, plain_axes
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -19,16 +23,6 @@ if TYPE_CHECKING:
 NEEDED = "pip install -c requirements.lock -e '.[charts]'"
 """The command that installs matplotlib."""
 
-GREY = "#808790"
-COLOURS = {
-    "pending": "#d29a2e",
-    "processing": "#4a90d9",
-    "reprocessed": "#4fa36b",
-    "failed": "#d9534f",
-    "discarded": "#9b7fc4",
-}
-OTHER_COLOUR = "#c46fa0"
-INCHES = (7.2, 3.0)
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "easymo-verification",
@@ -37,6 +31,9 @@ STYLE: Any = {
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), GREY),
 }
 TABLES_SHOWN = 15
+PATTERNS_SHOWN = 10
+PATTERN_LENGTH = 44
+"""Characters of a pattern beside its bar."""
 
 
 def title(name: str) -> str:
@@ -61,27 +58,17 @@ def draw(name: str, evidence: Evidence) -> bytes:
     _, piece, plot = CHARTS[name]
     with rc_context(STYLE):
         figure = Figure(figsize=INCHES, layout="constrained")
-        plot(figure, evidence.pieces[piece], evidence)
+        plot(figure, evidence.pieces[piece] if piece else None, evidence)
         picture = io.BytesIO()
         figure.savefig(picture, format="svg", transparent=True, metadata={"Date": None})
     return picture.getvalue()
-
-
-def _axes(figure: Figure, unit: str) -> Axes:
-    """Axes without clutter: two spines, a faint grid, the unit."""
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_ylabel(unit)
-    axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.6)
-    axes.set_axisbelow(True)
-    return axes
 
 
 def _by_hour(figure: Figure, unit: str) -> Axes:
     from matplotlib import dates
     from matplotlib.ticker import MaxNLocator
 
-    axes = _axes(figure, unit)
+    axes = plain_axes(figure, unit)
     typed: Any = dates  # its classes have no types
     locator = typed.AutoDateLocator(tz=UTC)
     axes.xaxis.set_major_locator(locator)
@@ -96,13 +83,18 @@ def _finish(axes: Axes, hours: Sequence[datetime], since: datetime, until: datet
     axes.set_ylim(bottom=0)
     if hours:
         axes.set_xlim(min(since, hours[0]), max(until, hours[-1]))  # type: ignore[arg-type]  # an axis of dates
-        handles, labels = axes.get_legend_handles_labels()
-        axes.legend(
-            handles, labels, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(labels), frameon=False, fontsize=8
-        )
+        _legend(axes)
     else:
         axes.text(0.5, 0.5, "no data in this period", transform=axes.transAxes, ha="center")
         axes.set_axis_off()
+
+
+def _legend(axes: Axes) -> None:
+    """A legend in one line above the axes."""
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(
+        handles, labels, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(labels), frameon=False, fontsize=8
+    )
 
 
 HOUR = 1 / 24
@@ -160,7 +152,7 @@ def _dead_tuples(figure: Figure, statistics: Any, evidence: Evidence) -> None:
     """Dead tuples of each table, with a line at the threshold."""
     tables = sorted(statistics.tables, key=lambda table: (table.dead, table.name))[-TABLES_SHOWN:]
     figure.set_size_inches(INCHES[0], 0.9 + 0.26 * len(tables))
-    axes = _axes(figure, "")
+    axes = plain_axes(figure, "")
     axes.grid(visible=False, axis="y")
     axes.grid(axis="x", color=GREY, alpha=0.25, linewidth=0.6)
     axes.set_xlabel("dead tuples")
@@ -176,11 +168,70 @@ def _dead_tuples(figure: Figure, statistics: Any, evidence: Evidence) -> None:
     axes.set_xlim(0, 1.15 * max([many, *(table.dead for table in tables)]))
 
 
+def _failure_patterns(figure: Figure, failures: Any, _: Evidence) -> None:
+    """The patterns with most entries, now and in the window before."""
+    patterns = [one for one in failures.patterns[:PATTERNS_SHOWN] if one.count][::-1]
+    figure.set_size_inches(INCHES[0], 1.0 + 0.36 * max(len(patterns), 3))
+    axes = plain_axes(figure, "")
+    axes.grid(visible=False, axis="y")
+    axes.grid(axis="x", color=GREY, alpha=0.25, linewidth=0.6)
+    axes.set_xlabel("entries")
+    places, half = range(len(patterns)), 0.38
+    days = (failures.read_at - failures.since).days
+    series = (
+        ("before", f"{days} days before", GREY, -half),
+        ("count", f"last {days} days", COLOURS["failed"], 0.0),
+    )
+    for name, label, colour, offset in series:
+        figures = [getattr(one, name) for one in patterns]
+        axes.barh([place + offset for place in places], figures, half, align="edge", color=colour, label=label)
+    if patterns:
+        axes.set_yticks(list(places), [_shortened(one) for one in patterns])
+        axes.set_xlim(0, 1.1 * max(max(one.count, one.before) for one in patterns))
+        _legend(axes)
+    else:
+        _finish(axes, [], failures.since, failures.read_at)
+
+
+def _shortened(pattern: Any) -> str:
+    """A pattern as the label of its bar; a dollar sign would begin a formula."""
+    text = (
+        pattern.pattern if len(pattern.pattern) <= PATTERN_LENGTH else f"{pattern.pattern[: PATTERN_LENGTH - 1]}…"
+    )
+    return text.replace("$", r"\$")
+
+
+def _settled_entries(figure: Figure, state: Any, _: Evidence) -> None:
+    """Settled entries by age in weeks and status, with a line at the retention."""
+    axes = plain_axes(figure, "entries")
+    axes.set_xlabel("weeks since they were settled")
+    dated = [one for one in state.entries if one.weeks is not None]
+    weeks = sorted({one.weeks for one in dated})
+    below = dict.fromkeys(weeks, 0)
+    for status in (known for known in COLOURS if any(one.status == known for one in dated)):
+        heights = [sum(one.count for one in dated if (one.weeks, one.status) == (week, status)) for week in weeks]
+        bottom = [below[week] for week in weeks]
+        axes.bar(weeks, heights, 0.85, align="edge", bottom=bottom, color=COLOURS[status], label=status)
+        below = {week: below[week] + height for week, height in zip(weeks, heights, strict=True)}
+    if not dated:
+        _finish(axes, [], state.older_than, state.read_at)
+        return
+    retention = (state.read_at - state.older_than).days
+    axes.axvline(retention / 7, color=COLOURS["failed"], linewidth=1, linestyle="--", label=f"{retention} days")
+    axes.set_xlim(0, max(weeks[-1] + 1, retention / 7 + 0.5))
+    _legend(axes)
+
+
 Plot = Callable[["Figure", Any, "Evidence"], None]
 
 CHARTS: dict[str, tuple[str, str, Plot]] = {
     "dlq-entries": ("DLQ entries by hour and status", "dlq_queue", _dlq_entries),
     "messages": ("Messages received, processed and queued by hour", "message_fates", _messages),
     "dead-tuples": ("Dead tuples by table", "table_statistics", _dead_tuples),
+    "thresholds": ("What the alerts watched, against their thresholds", "", thresholds.plot),
+    "failure-patterns": ("DLQ failures by pattern", "failure_patterns", _failure_patterns),
+    "settled-entries": ("Settled DLQ entries by age", "archive_state", _settled_entries),
+    "alert_history": ("Firing time of the alerts by day", "alert_history", alert_history.plot),
+    "growth": ("Growth of the database, and its size limit", "database_sizes", growth),
 }
-"""Name → its title, the piece of evidence that it shows, and the function that draws it."""
+"""Name → its title, the piece of evidence that it shows (empty for one of several), and what draws it."""

@@ -173,6 +173,10 @@ ERRORS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: routed("/api/dashboards/uid/", 500, {"message": "Internal server error"}),
         "answered GET /api/dashboards/uid/dlq1 with HTTP 500",
     ),
+    "a dashboard that is listed and not there": (
+        lambda: routed("/api/dashboards/uid/", 404, {"message": "Dashboard not found"}),
+        "answered GET /api/dashboards/uid/dlq1 with HTTP 404",
+    ),
     "a library that ends with 500": (
         lambda: refusing("/api/library", 500, {"id": 3, "title": "Shared", "libraryPanel": {"uid": "lib1"}}),
         "panel Shared: Grafana (127.0.0.1:",
@@ -203,8 +207,8 @@ def test_without_an_address_nothing_is_looked_at(judged):
     outcome = judged(grafana(), access={"grafana_url": None})
     assert outcome.status is Status.UNPROVEN
     assert outcome.reason == (
-        "no dashboard was looked at: EASYMO_GRAFANA_URL is not set (set EASYMO_GRAFANA_URL to Grafana's address, "
-        "and EASYMO_GRAFANA_TOKEN to the token of a service account with the role Viewer)"
+        "no dashboard was looked at: EASYMO_GRAFANA_URL is not set "
+        "(set EASYMO_GRAFANA_URL and EASYMO_GRAFANA_TOKEN)"
     )
 
 

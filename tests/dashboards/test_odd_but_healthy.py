@@ -278,6 +278,8 @@ def test_panel_may_be_empty_but_not_wrong(judged):
     outcome = judged(one, may_be_empty=("lost  Messages",))
     assert outcome.status is Status.PASSED, outcome.reason
     assert "without data, as may_be_empty allows: Lost messages" in outcome.judge.findings
+    other = judged(one, may_be_empty=("Lost messages", "Gone"))
+    assert "may_be_empty names Gone, and dashboard DLQ has no such panel" in other.judge.findings
     broken = answering(answer, panel("Lost messages", target("broken")), panel())
     assert judged(broken, may_be_empty=("Lost messages",)).status is Status.FAILED
 
@@ -349,7 +351,7 @@ def test_steps_require_the_first_and_second_dashboard(judged):
     )
     missing = judged(one, step_42, settings=replace(settings, dashboards=settings.dashboards[::2]))
     assert missing.status is Status.FAILED
-    assert missing.reason.startswith("Grafana has no dashboard with uid x among the 2 dashboards")
+    assert missing.reason.startswith("Grafana has no dashboard with uid x among 2 dashboards")
     assert missing.judge.violations[0].advice.startswith("import its JSON in Grafana")
     alone = judged(one, step_42, settings=replace(settings, dashboards=settings.dashboards[:1]))
     assert (alone.status, alone.reason) == (Status.NOT_APPLICABLE, "the settings name only 1 dashboard")

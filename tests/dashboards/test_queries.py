@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.dashboards.finding import Listed, matching
+from fixtures.dashboards.finding import ListedDashboard, matching
 from fixtures.dashboards.interpolation import Interpolation
 from fixtures.dashboards.intervals import interval_of
 from fixtures.dashboards.reading_sql import why_not_to_run
@@ -216,7 +216,7 @@ def test_other_dialects_are_not_trusted():
 )
 def test_titles_match_by_their_words(title, titles, expected):
     """Exactly, else among other words."""
-    listed = [Listed(str(number), one) for number, one in enumerate(titles)]
+    listed = [ListedDashboard(str(number), one) for number, one in enumerate(titles)]
     assert [one.title for one in matching(title, listed)] == expected
 
 
@@ -244,6 +244,23 @@ def test_query_is_sent_as_a_browser_sends_it(judged):
             "maxDataPoints": 100,
         }
     ]
+
+
+def test_automatic_interval_is_that_of_the_range(judged):
+    """A browser computes it: 6 hours in 30 steps are 10 minutes each."""
+    auto = variable("interval", "$__auto_interval_interval", "interval", auto=True, auto_count=30, auto_min="10s")
+    one = grafana(panel("P", target("rate(x[$interval])")), templating={"list": [auto]})
+    assert judged(one).status is Status.PASSED
+    assert one.queries[0]["queries"][0]["expr"] == "rate(x[600s])"
+
+
+def test_uids_are_quoted_in_paths(judged):
+    """A uid of a dashboard's JSON cannot choose another path."""
+    one = grafana({"id": 3, "title": "Shared", "libraryPanel": {"uid": "../../api/admin/settings?x=1"}}, panel())
+    asked = []
+    one.routes["/api/"] = lambda request: asked.append(request.path)
+    assert judged(one).status is Status.FAILED
+    assert asked == []
 
 
 def test_one_request_for_a_panel(judged):

@@ -21,7 +21,9 @@ from fixtures.settings.limits import Limits
 TOKEN = "glsa_2J8sYx/QvT1+mWq9Kd4ZrA7b_c0ffee42"
 """A token with characters that URLs and JSON spell in another way."""
 
-QUICK = Limits(service_request_timeout_seconds=0.3, service_total_seconds=5.0)
+QUICK = Limits(service_request_timeout_seconds=5.0, service_total_seconds=20.0)
+BRIEF = Limits(service_request_timeout_seconds=0.3, service_total_seconds=5.0)
+"""For servers that do not answer."""
 
 Result = TypeVar("Result")
 

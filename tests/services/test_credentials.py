@@ -69,7 +69,7 @@ ECHOES = {
     "cut by the server": f"token {TOKEN[:20]}... is unknown",
     "behind much white space": " " * 9990 + TOKEN,
     "behind many characters": "x" * 190 + TOKEN,
-    "across the end of what is read": " " * (50 * 200 - 15) + TOKEN,
+    "across the end of what is read": " " * (50 * 200 - 11) + TOKEN,
     "around control characters": f"\x1b[31m{TOKEN}\x1b[0m\x00",
 }
 

@@ -17,6 +17,7 @@ import trustme
 
 from fixtures.services import client as client_module
 from tests.services.servers import (
+    BRIEF,
     QUICK,
     Asked,
     Script,
@@ -113,7 +114,7 @@ def test_lost_answer_has_its_reason(script: Script, words: str, requests: int) -
     server = ScriptedServer(script)
     begin = time.monotonic()
     with server as url:
-        error = refused(service(url))
+        error = refused(service(url), limits=BRIEF if words == LATE else QUICK)
     assert time.monotonic() - begin < 5
     assert error.reason.startswith(f"Grafana ({url.removeprefix('http://')}) could not be read: ")
     assert words in error.reason
@@ -127,7 +128,7 @@ def test_endless_body_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "BODY_CAP", 2**20)
     server = ScriptedServer(endless_chunks)
     with server as url:
-        error = refused(service(url), limits=replace(QUICK, service_request_timeout_seconds=5))
+        error = refused(service(url))
     assert error.reason.endswith("answered GET /api/health with more than 1 MB")
     assert len(server.asked) == 1
 
@@ -151,7 +152,7 @@ def test_refused_connection() -> None:
 
 def test_unknown_host() -> None:
     """A name without an address."""
-    error = refused(service("http://grafana.invalid"), limits=replace(QUICK, service_request_timeout_seconds=5))
+    error = refused(service("http://grafana.invalid"))
     assert "(grafana.invalid) could not be read: no connection to grafana.invalid: " in error.reason
 
 
@@ -200,8 +201,7 @@ def test_tls_to_a_port_without_tls() -> None:
                     connection.close()
 
         threading.Thread(target=answer, daemon=True).start()
-        limits = replace(QUICK, service_request_timeout_seconds=5)
-        reason = refused(service(f"https://127.0.0.1:{listener.getsockname()[1]}"), limits=limits).reason
+        reason = refused(service(f"https://127.0.0.1:{listener.getsockname()[1]}")).reason
         listener.shutdown(socket.SHUT_RDWR)
     assert reason.endswith(" does not answer in TLS: the address begins with https, perhaps it should with http")
 
@@ -228,7 +228,7 @@ def test_post_is_sent_once(script: Script) -> None:
             except client_module.CouldNotLook as error:
                 return error.reason
 
-        assert using(service(url), post)
+        assert using(service(url), post, BRIEF if script is silent else QUICK)
     assert [(one.method, one.body) for one in server.asked] == [("POST", b'{"a": 1}')]
 
 

@@ -34,10 +34,14 @@ STORIES: dict[str, Story] = {
 
 ALWAYS_UNPROVEN = (
     "test_dashboard_shows_data",
+    "test_dlq_dashboard_is_imported",
+    "test_webhook_dashboard_is_imported",
     "test_alert_triggers",
+    "test_alert_thresholds_are_set",
     "test_pagerduty_is_configured",
     "test_slack_is_configured",
     "test_alert_notifications_work",
+    "test_alert_thresholds_are_set",
 )
 """Checks of services around the deployment, which the shapes do not have."""
 

@@ -61,6 +61,12 @@ def without_uids(grafana: GrafanaAlerting) -> None:
         one.with_state = earlier  # type: ignore[method-assign]
 
 
+def told_apart_by_folder(grafana: GrafanaAlerting) -> None:
+    """Rules without uids, of one title and in groups of one name."""
+    without_uids(grafana)
+    grafana.more_rules[0].group = "dlq"
+
+
 def also_elsewhere(grafana: GrafanaAlerting) -> None:
     grafana.policies["routes"].insert(
         0, {"receiver": "pagerduty", "object_matchers": [["grafana_folder", "=", "easymo"]], "continue": True}
@@ -178,6 +184,7 @@ ODD_BUT_HEALTHY: dict[str, tuple[Change, str]] = {
         "2 rules have the name HighDLQPendingCount; judged is the one that fits best",
     ),
     "an older Grafana": (edit(without_uids), SHOWN),
+    "rules that only their folders tell apart": (edit(told_apart_by_folder), SHOWN),
     "its own contact point": (rule(settings={"receiver": "pagerduty"}), "reaches pagerduty (pagerduty)"),
     "two receivers": (edit(also_elsewhere), "HighDLQPendingCount reaches pagerduty (pagerduty), slack (slack)"),
     "nested policies": (edit(nested), TO_SLACK),

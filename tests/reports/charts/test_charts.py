@@ -13,16 +13,27 @@ import pytest
 from checks.test_daily import test_dlq_is_processing as check_09
 from checks.test_daily import test_no_message_is_lost as check_10
 from checks.test_daily import test_table_is_not_bloated as check_12
+from checks.test_weekly import test_database_stays_below_its_limit as check_16
+from checks.test_weekly import test_no_failure_pattern_is_new as check_15
+from checks.test_weekly import test_old_dlq_entries_are_archived as check_19
+from checks.test_weekly import test_threshold_fits as check_18
+from fixtures.history.model import SizeHistory
+from fixtures.settings.model import Thresholds
+from fixtures.settings.monitoring import WhatIf
 from reports.charts import figures
 from tests.outcomes import read
 from tests.running import environment, run_suite
 
-TESTS = [check_09, check_10, check_12]
+TESTS = [check_09, check_10, check_12, check_15, check_16, check_18, check_19]
 SVG = "{http://www.w3.org/2000/svg}"
 WORDS = {
     "dlq-entries": {"entries", "hour (UTC)", "pending", "reprocessed"},
     "messages": {"messages per hour", "hour (UTC)", "received", "processed", "queued in the DLQ"},
     "dead-tuples": {"dead tuples", "whatsapp_messages", "0 %"},
+    "thresholds": {"pending entries", "silence (min)", "error rate (%)", "threshold 100 entries", "day (UTC)"},
+    "growth": {"MB", "day (UTC)", "database (seeded snapshots)", "projected"},
+    "failure-patterns": {"entries", "last 7 days", "7 days before", "WhatsApp API answered <n>"},
+    "settled-entries": {"entries", "weeks since they were settled", "reprocessed", "discarded", "30 days"},
 }
 
 
@@ -54,9 +65,25 @@ def test_chart_without_data_is_drawn(name, any_deployment, evidence):
         "dlq_queue": replace(pieces["dlq_queue"], by_hour=()),
         "message_fates": replace(pieces["message_fates"], hours=()),
         "table_statistics": replace(pieces["table_statistics"], tables=()),
+        "error_rate_of_the_week": replace(pieces["error_rate_of_the_week"], minute=(), messages=(), failed=()),
+        "size_history": SizeHistory(),
+        "failure_patterns": replace(pieces["failure_patterns"], patterns=()),
+        "archive_state": replace(pieces["archive_state"], entries=()),
     }
     found = texts(figures.draw(name, replace(evidence, pieces=pieces | empty)))
-    assert ("no data in this period" in found) is (name != "dead-tuples")
+    without_data = ("dlq-entries", "messages", "failure-patterns", "settled-entries")
+    assert ("no data in this period" in found) is (name in without_data)
+    assert ("no values in this period" in found) is (name == "thresholds")
+    assert ("growth is not known yet" in found) is (name == "growth")
+
+
+@pytest.mark.parametrize(("factor", "words"), [(1.5, "80 % of the limit: "), (99, "(above the chart)")])
+def test_limit_is_drawn_if_near(factor, words, evidence):
+    """A limit that is far above would hide the growth: it is named instead."""
+    limit = round(factor * evidence.pieces["database_sizes"].database)
+    weekly = replace(evidence.settings.weekly, database_bytes=limit)
+    changed = replace(evidence, settings=replace(evidence.settings, weekly=weekly))
+    assert words in " ".join(texts(figures.draw("growth", changed)))
 
 
 def test_single_hour_and_unknown_status_are_drawn(evidence):
@@ -70,6 +97,18 @@ def test_single_hour_and_unknown_status_are_drawn(evidence):
     changed = replace(evidence, pieces=pieces)
     assert "parked" in texts(figures.draw("dlq-entries", changed))
     assert figures.draw("messages", changed)
+
+
+def test_thresholds_old_proposed_and_own_are_drawn(evidence):
+    """One panel for each measure whose values were read; far from the values the scale is logarithmic."""
+    own = replace(evidence.settings, what_if=(WhatIf("dlq_pending", 4000), WhatIf("dlq_silence", 60)))
+    changed = replace(evidence, settings=replace(own, thresholds=Thresholds(dlq_silent_seconds=90_000)))
+    found = texts(figures.draw("thresholds", changed))
+    assert found >= {"what if 4000 entries", "what if 1 min", "threshold 1 d 1 h", "proposed 10 min", "1000"}
+    pieces = {name: piece for name, piece in evidence.pieces.items() if name != "backlog_of_the_week"}
+    assert "pending entries" not in texts(figures.draw("thresholds", replace(evidence, pieces=pieces)))
+    with pytest.raises(KeyError):
+        figures.draw("thresholds", replace(evidence, pieces={}))
 
 
 def test_run_writes_its_charts(any_deployment, tmp_path):
@@ -86,7 +125,7 @@ def test_run_writes_its_charts(any_deployment, tmp_path):
         for attachment in result.get("attachments", []):
             if attachment["type"] == "image/svg+xml":
                 attached[attachment["name"]] = tmp_path / "allure-results" / attachment["source"]
-    assert set(attached) == {title for title, _, _ in figures.CHARTS.values()}
+    assert set(attached) == {figures.title(name.removesuffix(".svg")) for name in files}
     for source in attached.values():
         assert ElementTree.fromstring(source.read_bytes()).tag == f"{SVG}svg"
 
