@@ -5,15 +5,19 @@ from __future__ import annotations
 from datetime import UTC, date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from reports.charts.style import COLOURS, GREY
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from fixtures.evidence.document import Evidence
 
-GREY, HOT = "#808790", "#d9534f"
+HOT, LIGHT = COLOURS["failed"], "#f4f4f4"
 ALERTS_SHOWN = 20
 DAYS_SHOWN = 31
 NAME_LENGTH = 34
+NO_DATA = "–"
+"""In the cells of days before the data begin."""
 MINUTES = 60.0
 DAY_MINUTES = 1440.0
 
@@ -22,6 +26,7 @@ def plot(figure: Figure, history: Any, _: Evidence) -> None:
     """Draw a row for each alert that fired, and a column for each day."""
     alerts = [one for one in history.alerts if one.days][:ALERTS_SHOWN][::-1]
     days = _days(history)
+    known_from = min((one.first for one in history.sources if one.first), default=None)
     axes = figure.add_subplot()
     if not alerts or not days:
         axes.text(0.5, 0.5, "no alert fired in this period", transform=axes.transAxes, ha="center")
@@ -35,8 +40,12 @@ def plot(figure: Figure, history: Any, _: Evidence) -> None:
             shade = 0.12 + 0.88 * (min(found, DAY_MINUTES) / DAY_MINUTES) ** 0.5 if found else 0.0
             colour = (*_rgb(HOT), shade)
             axes.barh(row, 0.92, 0.84, left=column - 0.46, color=colour, edgecolor=GREY, linewidth=0.3)
-            if found and len(days) <= 14:
-                axes.text(column, row, f"{max(found, 1):.0f}", ha="center", va="center", fontsize=8, color=GREY)
+            text = f"{max(found, 1):.0f}" if found else ""
+            if known_from is None or day < known_from.astimezone(UTC).date():
+                text = NO_DATA
+            if text and len(days) <= 14:
+                ink = LIGHT if shade > 0.5 else GREY
+                axes.text(column, row, text, ha="center", va="center", fontsize=8, color=ink)
     axes.set_yticks(range(len(alerts)), [_name(one) for one in alerts])
     every = max(1, len(days) // 8)
     shown = range(0, len(days), every)
