@@ -10,10 +10,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from checks.test_immediate import test_functions_logged_no_error as check_06
 from fixtures.evidence.document import Evidence, decode, plain, to_text
 from fixtures.local.functions.http import Handler
 from fixtures.local.stand_ins.serving import start_stand_in
+from fixtures.local.stand_ins.supabase_logs import SupabaseLogs
+from fixtures.logs import supabase
 from fixtures.logs.model import ApplicationLogs, FunctionLogs
 from fixtures.logs.sources import read_service_logs
 from fixtures.outcome import Gap
@@ -81,6 +85,21 @@ class Served:
         """Read it and judge one case."""
         evidence = Evidence(self.settings, datetime.now(UTC), pieces={"application_logs": self.read()})
         return judge(check_06, decode(to_text(plain(evidence))), application_log=case)
+
+
+def healthy_project(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Served:
+    """A project of Supabase with healthy logs, which is read without pauses."""
+    monkeypatch.setattr(supabase, "PAUSE_SECONDS", 0.01)
+    log = folder / "functions.log"
+    found = Served(log, SupabaseLogs(log, REFERENCE), "EASYMO_SUPABASE_API_URL")
+    found.write(entry(600), entry(120, level="warning", status=404), entry(60, service="dlq-processor"))
+    return found
+
+
+def row(source: str, seconds_ago: float = 50, **columns: Any) -> dict[str, Any]:
+    """A further entry of Supabase's log store."""
+    time = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+    return {"source": source, "time": time, "event_message": "", **columns}
 
 
 def answering(status: int, body: str, kind: str = "application/json") -> Handler:
