@@ -115,6 +115,15 @@ def test_refusals_are_told_apart(status: int, outcome: Status, reason: str, serv
     assert TOKEN not in gap.reason
 
 
+def test_count_in_another_form_is_an_error(served: Served) -> None:
+    """It is neither an empty log nor a clean one."""
+    served.handler.spells = lambda time: "soon"
+    gap = served.gap(FUNCTIONS)
+    assert gap.status is Status.ERROR
+    assert gap.reason.startswith("Supabase's API answered with a count of entries that cannot be read: entries '")
+    assert gap.reason.endswith("last 'soon'")
+
+
 def test_rate_limit_is_waited_for(served: Served) -> None:
     served.handler.limited = 2
     assert served.logs(FUNCTIONS).entries == 3
