@@ -124,6 +124,26 @@ def test_count_in_another_form_is_an_error(served: Served) -> None:
     assert gap.reason.endswith("last 'soon'")
 
 
+def test_errors_without_their_texts_still_fail(served: Served) -> None:
+    """The totals are known, and then the API answers with an error."""
+    whole = served.handler
+
+    def failing(request: IncomingRequest) -> Response:
+        sql = request.parameter("sql") or ""
+        if sql and "count(" not in sql:
+            return answer(500, message="Backend error")
+        found: Response = whole(request)
+        return found
+
+    served.write(entry(60), entry(50, level="error"))
+    served.handler = failing
+    outcome = served.judge(FUNCTIONS)
+    assert outcome.status is Status.FAILED
+    assert outcome.reason == "1 error in Supabase's function logs, whose texts were not read"
+    assert outcome.judge is not None
+    assert "the texts of errors could not be read: Supabase's API" in outcome.judge.doubts[0].reason
+
+
 def test_rate_limit_is_waited_for(served: Served) -> None:
     served.handler.limited = 2
     assert served.logs(FUNCTIONS).entries == 3
