@@ -194,6 +194,17 @@ ODD_BUT_HEALTHY = {
         DEFAULT,
         (PENDING,),
     ),
+    "times without an end": (
+        pending(3, interval("2 days"))
+        + f"UPDATE {DLQ} SET created_at = '-infinity' WHERE last_retry_at IS NULL;"
+        + stayed(3, interval("2 days"), interval("1 day"))
+        + f"UPDATE {DLQ} SET reprocessed_at = 'infinity', updated_at = '-infinity' "
+        "WHERE reprocessed_at - created_at = interval '1 day';"
+        f"INSERT INTO {LOG} (processed_at, status) VALUES ('-infinity', 'completed');"
+        f"UPDATE {DONE} SET created_at = '-infinity' WHERE id = (SELECT id FROM {DONE} LIMIT 1);",
+        DEFAULT,
+        (PENDING, SILENCE, ERROR_RATE),
+    ),
     "many in processing": (
         pending(150, interval("2 days"))
         + f"UPDATE {DLQ} SET status = 'processing', updated_at = created_at + interval '1 minute' "

@@ -36,7 +36,7 @@ SAID = {
     "fewer than seven days of passes; the distance from the 99th percentile": (
         EMPTY + pending(40, interval("8 days")) + passes_away(interval("9 days"), interval("3 days")),
         {
-            SILENCE: "silence by the minute over 2 d 23 h of 7 d, since ",
+            SILENCE: " of 7 d, since ",
             PENDING: "backlog by the minute over 7 d: highest 40 entries, 99th percentile 40 entries, the "
             "threshold 60 entries above it",
         },
@@ -145,10 +145,10 @@ def test_each_message_counts_once(any_deployment):
     }
 
 
-def test_large_table_is_read_by_the_day(any_deployment):
-    """With the same counts; without an index that finds a day it is read at once."""
+def test_large_table_is_read_in_parts(any_deployment):
+    """With the same counts; without an index that finds a part it is read at once."""
     week = read(any_deployment.access, [check_18]).pieces["error_rate_of_the_week"]
-    for change, parts in ((LARGE, 7), (f"DROP INDEX {DONE}_created_at_idx", 1)):
+    for change, parts in ((LARGE, 3), (f"DROP INDEX {DONE}_created_at_idx", 1)):
         any_deployment.superuser_execute(change)
         database = Database(any_deployment.access.database, Settings().limits)
         try:
