@@ -209,7 +209,7 @@ def _covers_enough(judge: Judge, source: HistorySource, days: int) -> None:
     # The last seconds of a window may be missing from its samples.
     if source.covered_seconds < 0.99 * enough:
         judge.cannot_tell(
-            f"{source.source} has data of only {_roughly(source.covered_seconds)} of {length}: "
+            f"{source.source} has data of only {_roughly(source.covered_seconds) or 'some seconds'} of {length}: "
             "less than a day shows nothing of a week",
             "run the check again when Prometheus has run for a day, and keep its data from one start to the next",
         )
@@ -318,7 +318,9 @@ def _length(seconds: float) -> str:
 
 
 def _roughly(seconds: float) -> str:
-    """A long time without its minutes."""
+    """A long time without its minutes; empty for none."""
+    if not seconds:
+        return ""
     return _length(3600 * round(seconds / 3600) if seconds > ENOUGH_SECONDS else seconds)
 
 
