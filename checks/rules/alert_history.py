@@ -160,13 +160,13 @@ def _is_calm(
     expected = alert.severity.lower() if alert else ""
     critical = [one for one in record.now if CRITICAL in (expected, one.severity.lower())]
     shows = SHOWN_BY.get(alert.measures or "") if alert else None
+    shown = f", which {shows} shows" if shows else ""
     judge.requires(
         not critical,
         lambda: f"{record.name} (critical) is not resolved: {listed((_still(one, until) for one in critical), 5)}",
         expected="no critical alert that still fires",
         why="a critical alert says that something does not work now",
-        advice=f"see to its cause{f', which {shows} shows' if shows else ''}; if nothing is wrong, correct the rule, "
-        "so that the alert means something",
+        advice=f"see to its cause{shown}; if nothing is wrong, correct the rule, so that the alert counts",
     )
 
 

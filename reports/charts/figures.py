@@ -203,6 +203,8 @@ def _shortened(pattern: Any) -> str:
 
 def _settled_entries(figure: Figure, state: Any, _: Evidence) -> None:
     """Settled entries by age in weeks and status, with a line at the retention."""
+    from matplotlib.ticker import MaxNLocator
+
     axes = plain_axes(figure, "entries")
     axes.set_xlabel("weeks since they were settled")
     dated = [one for one in state.entries if one.weeks is not None]
@@ -219,6 +221,8 @@ def _settled_entries(figure: Figure, state: Any, _: Evidence) -> None:
     retention = (state.read_at - state.older_than).days
     axes.axvline(retention / 7, color=COLOURS["failed"], linewidth=1, linestyle="--", label=f"{retention} days")
     axes.set_xlim(0, max(weeks[-1] + 1, retention / 7 + 0.5))
+    axes.set_ylim(0, 1.1 * max(below.values()))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     _legend(axes)
 
 

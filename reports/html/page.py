@@ -22,6 +22,7 @@ from reports.html.cases import (
     weight,
     whole_check,
 )
+from reports.html.dlq_report import ANCHOR, TITLE, dlq_report
 from reports.html.markup import Markup, join, prose, tag
 from reports.labels import STATUS_WORDS
 from reports.verdict import CheckResult, RunResult, Verdict
@@ -60,21 +61,23 @@ def document(result: RunResult, facts: Mapping[str, str], references: References
         tag("style", Markup(files("reports.html").joinpath("style.css").read_text(encoding="utf-8"))),
     )
     waits = findings.waiting(result)
+    report = dlq_report(result.checks, references)
     body = tag(
         "main",
-        _verdict(result),
+        _verdict(result, tag("a", TITLE, href=f"#{ANCHOR}") if report else Markup()),
         _failed(result, references, waits),
         _causes("errors", "What could not be looked at", labels.WHAT_TO_DO, findings.errors(result), waits),
         _causes("unproven", "What is unproven", labels.WOULD_PROVE, findings.unproven(result), waits),
         _rights(missing_rights.as_sql(result)),
         _causes("not-applicable", "What does not apply", "", findings.not_applicable(result), {}),
+        report,
         _all(result, references),
         _run(facts),
     )
     return f"<!DOCTYPE html>\n{tag('html', head, tag('body', body), lang='en')}\n"
 
 
-def _verdict(result: RunResult) -> Markup:
+def _verdict(result: RunResult, further: Markup) -> Markup:
     counts = [(status, result.counts[status]) for status in WORST_FIRST if result.counts[status]]
     counts += [(Status.NOT_APPLICABLE, len(result.not_applicable))] if result.not_applicable else []
     started, finished = (moment.astimezone(UTC) for moment in (result.started_at, result.finished_at))
@@ -86,6 +89,7 @@ def _verdict(result: RunResult) -> Markup:
         tag("p", f"{findings.WHY[result.verdict].capitalize()}.", class_="why"),
         _deciding(result),
         tag("ul", (tag("li", _count(status, number)) for status, number in counts), class_="counts"),
+        tag("p", further) if further else Markup(),
         tag("p", f"{_musts(result)}{when}.", class_="faint"),
         class_=f"verdict card {result.verdict.value}",
     )

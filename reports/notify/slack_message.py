@@ -15,6 +15,13 @@ SIGNS = {Verdict.GO: "✅", Verdict.CONCERNS: "⚠️", Verdict.UNPROVEN: "❔",
 SHOWN = 5
 """Checks that a message names; the report has the others."""
 
+PATTERNS = "check-15"
+"""The check whose findings begin the weekly report."""
+REPORT_LINES = 4
+"""Sentences of the weekly report: the week in figures, and the three patterns with most entries."""
+WORST_LINES = 2
+"""Checks that a weekly message names."""
+
 LONGEST_HEADER = 150
 LONGEST_TITLE = 100
 LONGEST_SENTENCE = 240
@@ -30,7 +37,7 @@ def message(result: RunResult, *, replayed: bool = False) -> dict[str, Any]:
     blocks = [
         {"type": "header", "text": {"type": "plain_text", "text": title}},
         _section(f"*{escape(why)}*"),
-        *_worst(result),
+        *(_weekly(result) or _worst(result)),
         {"type": "context", "elements": [{"type": "mrkdwn", "text": _where(result, replayed)}]},
     ]
     return {"text": escape(f"{title}: {why}"), "blocks": blocks}
@@ -39,6 +46,22 @@ def message(result: RunResult, *, replayed: bool = False) -> dict[str, Any]:
 def escape(text: str) -> str:
     """Escape text for Slack, so that it mentions nobody and links nothing."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _weekly(result: RunResult) -> list[dict[str, Any]]:
+    """The weekly report on the dead-letter queue, so that the whole message has ten lines at most."""
+    patterns = [case for check in result.checks if check.check == PATTERNS for case in check.cases]
+    found = [sentence for case in patterns for sentence in case.findings][:REPORT_LINES]
+    if not found:
+        return []
+    worst = findings.worst(result)
+    names = [f"{check.label} · {check.title} ({check.criterion}): {check.status.value}" for check in worst]
+    lines = [f"*Dead-letter queue:* {escape(_cut(found[0], LONGEST_SENTENCE))}"]
+    lines += [f"• {escape(_cut(sentence, LONGEST_SENTENCE))}" for sentence in found[1:]]
+    lines += [escape(_cut(name, LONGEST_TITLE)) for name in names[:WORST_LINES]]
+    if len(names) > WORST_LINES:
+        lines.append(f"and {len(names) - WORST_LINES} more in the report")
+    return [_section("\n".join(lines))]
 
 
 def _worst(result: RunResult) -> Iterator[dict[str, Any]]:

@@ -70,7 +70,7 @@ class ConnectionCutter:
             if self.how == "interrupt":
                 raise KeyboardInterrupt
             self.letters.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
+                "SELECT pg_terminate_backend(pid, 9000) FROM pg_stat_activity WHERE application_name = "
                 "'easymo-verification' AND usename = 'postgres'"
             )
 

@@ -63,7 +63,7 @@ class Fate:
             raise KeyboardInterrupt
         if what == "cut":
             self.letters.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
+                "SELECT pg_terminate_backend(pid, 9000) FROM pg_stat_activity WHERE application_name = "
                 "'easymo-verification' AND usename = 'postgres'"
             )
         elif what == "add":

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from checks.test_immediate import test_dlq_table_exists_and_is_accessible as dlq_tables
+from checks.test_immediate import test_no_other_table_is_open as other_tables
 from fixtures.archive.facts import Facts, TableFacts
 from fixtures.archive.refusal import ArchiveRefusedError, require_possible
+from fixtures.outcome import Status
 from fixtures.settings.model import DeadLetters, Settings
 from tests.archive.letters import ARCHIVE, DLQ, old
 from tests.following import FOLLOWED, follow, shape_of
+from tests.outcomes import judge_all, read
 
 ANYBODY = (
     "SELECT r.rolname FROM pg_roles r WHERE r.rolname IN ('anon', 'authenticated', 'stranger') AND "
@@ -230,3 +234,12 @@ def test_standby_is_refused():
     facts = Facts("postgres", standby=True, usage=True, may_create=True, letters=table, archive=None)
     with pytest.raises(ArchiveRefusedError, match="the database is a standby, which cannot be written to"):
         require_possible(facts, DeadLetters("webhook_dlq"), Settings())
+
+
+def test_archive_is_closed_by_check_1(letters, archive):
+    """The check of tables that nobody named finds nothing to say about it."""
+    letters.execute(old(3))
+    archive()
+    checks = [other_tables, dlq_tables]
+    outcomes = judge_all(checks, read(letters.deployment.access, checks))
+    assert {case: one.reason for case, one in outcomes.items() if one.status is not Status.PASSED} == {}

@@ -176,9 +176,9 @@ def test_unknown_lines_are_shown_by_fingerprint(judged) -> None:
     )
     assert outcome.status is Status.UNPROVEN
     assert outcome.reason.partition(" (entries that ")[0] == (
-        "4 lines of functions.log cannot be judged: 4 of text without the words of a known error, 0 JSON without a time; "
-        "most often wa-new: 2 × [fueoczbi] booted (time: <n>ms); unnamed: 1 × [pahmcaai] (text that may be a customer's, not "
-        "shown); unnamed: 1 × [oefilasc] Listening on http://x:<n>/"
+        "4 lines of functions.log cannot be judged: 4 of text without the words of a known error, 0 JSON without "
+        "a time; most often wa-new: 2 × [fueoczbi] booted (time: <n>ms); unnamed: 1 × [pahmcaai] (text that may "
+        "be a customer's, not shown); unnamed: 1 × [oefilasc] Listening on http://x:<n>/"
     )
     [row, *_] = next(table for table in outcome.judge.tables if "not JSON" in table.title).rows
     assert row == {

@@ -35,6 +35,12 @@ from fixtures.logs.fingerprint import fingerprint, pattern_of, words_of
         ("Bearer abc refused, apikey=abcdef", "Bearer <token> refused, apikey=<token>"),
         ("jwt eyJabc.eyJdef.ghi expired", "jwt <token> expired"),
         ("ids 1, 2, 3 and 4", "ids <n> and <n>"),
+        ("GET /customers/a1b2c3/orders/x9y8z7?page=2 failed", "GET /customers/<id>/orders/<id> failed"),
+        (
+            "GET /functions/v1/wa-webhook/5b1c1f0e-8f4e-4f63-9f3d-2f6a8f1d2c3b",
+            "GET /functions/v<n>/wa-webhook/<uuid>",
+        ),
+        ("no file /var/log/app-2026/index.ts", "no file /var/log/app-<n>/index.ts"),
         ("  two\t spaces ", "two spaces"),
         ('relation "wa_events_2026_11" is missing', "relation wa_events_<n>_<n> is missing"),
         ('violates unique constraint "api_keys_pkey"', "violates unique constraint api_keys_pkey"),
@@ -70,14 +76,22 @@ def test_pattern_is_idempotent_without_digits(text: str) -> None:
     assert not re.search(r"\d", pattern)
 
 
+PATHS = st.from_regex(r"\A[g-z]1[g-z]2[g-z0-9]{2,12}\Z").map(lambda part: f"/media/{part}/content")
+"""Paths with an id of letters and digits."""
+
+
 @settings(deadline=None, derandomize=True)
 @given(st.sampled_from(["{0} failed", "user {0}: no such {1}", "at {0} of {1}"]), st.data())
 def test_variable_parts_share_a_fingerprint(template: str, data: st.DataObject) -> None:
     numbers = st.integers(0, 10**15).map(str)
     quoted = st.text(alphabet="abc 123", max_size=20).map(lambda text: f'"{text}"')
-    for kind in (numbers, quoted, st.uuids().map(str)):
+    phones = st.integers(10**8, 10**13).map("+{}".format)
+    times = st.datetimes().map(lambda time: f"{time.isoformat(timespec='seconds')}Z")
+    for kind in (numbers, quoted, st.uuids().map(str), phones, times):
         first, second = (template.format(*data.draw(st.tuples(kind, kind))) for _ in range(2))
         assert pattern_of(first) == pattern_of(second)
+    paths = [template.format(*data.draw(st.tuples(PATHS, PATHS))) for _ in range(2)]
+    assert pattern_of(paths[0]) == pattern_of(paths[1])
 
 
 def test_fingerprint_is_stable_and_by_service() -> None:

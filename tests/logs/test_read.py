@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -64,11 +65,35 @@ def test_faults_are_grouped_by_service_and_fingerprint(read: Reader) -> None:
     assert (third.service, third.level) == ("wa-webhook-core", "fatal")
 
 
-def test_the_order_of_the_lines_does_not_matter(read: Reader) -> None:
-    lines = [line(age, level="error", event=f"{name} {age} failed") for age in (1, 2, 3) for name in "abc"]
-    there, back = read(*lines), read(*reversed(lines))
-    assert [vars(group) | {"example": ""} for group in there.groups] == [
-        vars(group) | {"example": ""} for group in back.groups
+FAULTY = st.builds(
+    lambda age, event, number, level, status: line(age, level=level, event=event.format(number), status=status),
+    st.integers(1, 5),
+    st.sampled_from(["reply {} failed", "ERROR:  {} gone, SQLSTATE 42P01", "ERROR:  {} gone, SQLSTATE 42501"]),
+    st.integers(0, 10**6),
+    st.sampled_from(["error", "fatal", "info"]),
+    st.sampled_from([None, 500, 503]),
+)
+
+
+@hypothesis_settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(FAULTY, max_size=12), st.randoms(use_true_random=False))
+def test_the_order_of_the_lines_does_not_matter(read: Reader, lines: list[str], random: Random) -> None:
+    """The same groups, with the same example, status and SQLSTATE."""
+    there = read(*lines)
+    random.shuffle(lines)
+    assert read(*lines) == there
+
+
+def test_statuses_and_sqlstates_are_groups_of_their_own(read: Reader) -> None:
+    logs = read(
+        *(line(status=status, event="DONE") for status in (503, 500, 503)),
+        *(line(level="error", event=f"gone, SQLSTATE {state}") for state in ("42P01", "42501")),
+    )
+    assert [(group.status, group.sqlstate, group.count) for group in logs.groups] == [
+        (503, "", 2),
+        (500, "", 1),
+        (None, "42501", 1),
+        (None, "42P01", 1),
     ]
 
 
@@ -222,7 +247,8 @@ def test_growing_file_is_read_as_it_was(log_file: Path) -> None:
 
     def write() -> None:
         with log_file.open("a") as file:
-            while not done.is_set():
+            # With a pause: a log that grew without bound would take ever longer to read.
+            while not done.wait(0.001):
                 file.write(line() + "\n")
                 file.flush()
 

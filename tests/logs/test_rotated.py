@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.logs.accepted_messages import read_accepted
 from fixtures.logs.gzip_file import SPACING, GzipFile
 from fixtures.logs.model import FunctionLogs
 from fixtures.logs.read import read_logs
@@ -100,7 +101,7 @@ def test_one_limit_holds_for_all_files(tmp_path: Path) -> None:
 
 
 def test_rotation_while_the_files_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file that was opened first is not read again under its new name, and the one before is not lost."""
+    """They are opened again: no file is read twice under two names, and the one before is not lost."""
     log = write(tmp_path / "app.log", NEW)
     write(tmp_path / "app.log.1", OLD, seconds_ago=2000)
     whole = Path.iterdir
@@ -116,7 +117,37 @@ def test_rotation_while_the_files_are_opened(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(Path, "iterdir", rotating)
     with opened(log, NOW - timedelta(hours=1)) as files:
         contents = [one.file.read().decode().strip() for one in files]
-    assert contents == [NEW, OLD]
+    assert contents == ["", NEW, OLD]
+
+
+def test_compression_while_the_files_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that was opened is compressed under another name before that is opened: its lines count once."""
+    log = write(tmp_path / "app.log", NEW)
+    write(tmp_path / "app.log.1", OLD, seconds_ago=2000)
+    write(tmp_path / "app.log.2.gz", line(3500), seconds_ago=3400)
+    whole = Path.stat
+    state = {"asked": 0}
+
+    def rotating(path: Path, **more: bool) -> os.stat_result:
+        if path.name == "app.log.2.gz":
+            state["asked"] += 1
+            if state["asked"] == 1:
+                (tmp_path / "app.log.2.gz").rename(tmp_path / "app.log.3.gz")
+                write(tmp_path / "app.log.2.gz", OLD, seconds_ago=2000)
+                (tmp_path / "app.log").rename(tmp_path / "app.log.1")
+                write(tmp_path / "app.log", line(1), seconds_ago=0)
+        return whole(path, **more)
+
+    monkeypatch.setattr(Path, "stat", rotating)
+    logs = logs_of(log)
+    assert (logs.entries, [group.count for group in logs.groups]) == (4, [1, 1])
+
+
+def test_copy_that_is_not_truncated_yet_counts_once(tmp_path: Path) -> None:
+    """``copytruncate``: for a moment the lines stand in both files."""
+    log = write(tmp_path / "app.log", NEW, line(5))
+    write(tmp_path / "app.log.1", NEW)
+    assert (logs_of(log).entries, logs_of(log).faults) == (2, 1)
 
 
 def test_compressed_log_is_read(tmp_path: Path) -> None:
@@ -124,6 +155,14 @@ def test_compressed_log_is_read(tmp_path: Path) -> None:
     path = tmp_path / "app.jsonl"
     path.write_bytes(gzip.compress(f"{OLD}\n".encode()) + gzip.compress(f"{NEW}\n".encode()) + b"\0" * 512)
     assert {group.pattern for group in logs_of(path).groups} == {"NEW_FAULT", "OLD_FAULT"}
+
+
+def test_accepted_messages_are_counted_in_a_compressed_log(tmp_path: Path) -> None:
+    """For check 10, too, a log may be compressed."""
+    path = tmp_path / "app.jsonl"
+    path.write_bytes(gzip.compress(f"{line(3600)}\n{line(600, messages=3, status=200)}\n".encode()))
+    found = read_accepted(Settings(), Access(log_file=str(path)), NOW)
+    assert (found.unread, sum(found.minutes)) == ("", 3)
 
 
 def _truncated(content: bytes) -> bytes:

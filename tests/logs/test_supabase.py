@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,10 +11,14 @@ from typing import Any
 
 import pytest
 
+from fixtures.local.functions.http import IncomingRequest, Response, answer
+from fixtures.local.stand_ins.loki import Loki
+from fixtures.local.stand_ins.serving import start_stand_in
 from fixtures.local.stand_ins.supabase_logs import SupabaseLogs
 from fixtures.logs import supabase
 from fixtures.outcome import Status
 from fixtures.settings.access import Access
+from fixtures.settings.limits import Limits
 from tests.logs.services import REFERENCE, TOKEN, Change, Served, entry
 from tests.running import environment, run_suite
 
@@ -317,9 +322,16 @@ def test_error_that_stays_is_no_empty_log(served: Served) -> None:
 )
 def test_refusals_are_told_apart(status: int, outcome: Status, reason: str, served: Served) -> None:
     served.handler.refuses = status
-    gap = served.gap(POSTGRES)
+    gaps = served.read().gaps
+    gap = gaps[FUNCTIONS]
     assert gap.status is outcome
     assert reason in gap.reason
+    assert gaps[REQUESTS] == gaps[POSTGRES]
+    assert (gaps[POSTGRES].status, gaps[POSTGRES].reason, gaps[POSTGRES].cause) == (
+        outcome,
+        "Supabase's logs could not be read; case supabase-functions of check 6 names the cause",
+        "check-06",
+    )
     if status == 403:
         assert "analytics_logs_read" in str(gap.advice)
     assert TOKEN not in gap.reason
@@ -379,6 +391,27 @@ def test_service_that_is_away_is_an_error(served: Served) -> None:
     gap = served.gap(FUNCTIONS, access)
     assert gap.status is Status.ERROR
     assert "no connection to 127.0.0.1:9: connection refused" in gap.reason
+
+
+def test_slow_service_costs_the_other_one_nothing(served: Served, tmp_path: Path) -> None:
+    """Each service has its own time."""
+
+    def slow(request: IncomingRequest) -> Response:
+        time.sleep(1.5)
+        return answer(200, result=[])
+
+    served.settings = replace(
+        served.settings, limits=Limits(service_request_timeout_seconds=2.0, service_total_seconds=1.0)
+    )
+    supabase_url = start_stand_in("Supabase's API", slow)
+    loki_url = start_stand_in("Loki", Loki(served.log))
+    known = replace(served.access("Supabase's API"), supabase_api_url=supabase_url, loki_url=loki_url)
+    found = served.read(known)
+    assert found.of("loki-functions").entries == 3
+    assert (found.gaps[FUNCTIONS].status, found.gaps[FUNCTIONS].reason) == (
+        Status.ERROR,
+        "Supabase's logs could not be read within 0.9 s",
+    )
 
 
 def test_run_reads_supabase(served: Served, tmp_path: Path) -> None:

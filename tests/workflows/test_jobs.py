@@ -24,11 +24,11 @@ TARGET = "production"
 def plan(tmp_path):
     """Runs the job that lists the targets."""
 
-    def running(cadence, target="", may_select_none=False, file=None):
+    def running(cadence, target="", file=None):
         folder = checkout(tmp_path)
         if file is not None:
             (folder / "deployment.toml").write_text(file)
-        inputs = {"cadence": cadence, "target": target, "may_select_none": may_select_none}
+        inputs = {"cadence": cadence, "target": target}
         return run_job(JOBS["plan"], folder, {"inputs": inputs}, {"Install the suite": INSTALL})
 
     return running
@@ -61,11 +61,10 @@ def test_plan_lists_the_targets(plan):
     """Its outputs are the matrix of the verifying job."""
     done = plan("immediate")
     assert not done.failed, done.log
-    assert done.outputs["plan"] == {"targets": '["production", "staging"]', "selected": "some"}
+    assert done.outputs["plan"] == {"targets": '["production", "staging"]'}
     outputs = {name: filled(text, {"steps": {"plan": {"outputs": done.outputs["plan"]}}}, {})
                for name, text in JOBS["plan"]["outputs"].items()}  # fmt: skip
     assert outputs == done.outputs["plan"]
-    assert truth(JOBS["verify"]["if"], {"needs": {"plan": {"outputs": outputs}}}, {"success": lambda: True})
 
 
 def test_plan_accepts_one_target(plan):
@@ -92,19 +91,8 @@ def test_plan_fails_on_invalid_target_or_file(plan, tmp_path, target, file, sent
     assert not (tmp_path / "checkout" / "owned").exists()
 
 
-def test_cadence_without_checks_skips_verification(plan):
-    """With ``may_select_none`` the verifying job does not run; a notice and the summary say why."""
-    done = plan("immediate and daily", may_select_none=True)
-    assert not done.failed, done.log
-    assert done.outputs["plan"]["selected"] == "none"
-    assert "::notice title=Nothing was verified::There are no immediate and daily checks yet." in done.log
-    assert done.summary == "There are no immediate and daily checks yet, so nothing was verified.\n"
-    needs = {"needs": {"plan": {"outputs": done.outputs["plan"]}}}
-    assert not truth(JOBS["verify"]["if"], needs, {"success": lambda: True})
-
-
-def test_cadence_without_checks_fails_otherwise(plan):
-    """Only the weekly workflow sets ``may_select_none``."""
+def test_cadence_without_checks_fails(plan):
+    """A run that verifies nothing must not look like one that passed."""
     done = plan("immediate and daily")
     assert (done.failed, done.statuses["List the targets, and require checks"]) == (True, 5)
 
@@ -247,16 +235,13 @@ def test_run_by_hand_passes_its_inputs():
     assert post_deploy(event, inputs=inputs) == inputs | {"cadence": "immediate"}
 
 
-@pytest.mark.parametrize(
-    ("name", "cadence", "none"), [("daily.yml", "daily", None), ("weekly.yml", "weekly", True)]
-)
-def test_schedules_verify_every_target(name, cadence, none):
-    """An empty target means all targets; only the weekly workflow accepts a cadence without checks."""
-    job = load(name)["jobs"]["verify"]
+@pytest.mark.parametrize("cadence", ["daily", "weekly"])
+def test_schedules_verify_every_target(cadence):
+    """An empty target means all targets."""
+    job = load(f"{cadence}.yml")["jobs"]["verify"]
     asked = {key: filled(str(text), {"inputs": {}}, {}) for key, text in job["with"].items()}
     assert asked["cadence"] == cadence
     assert asked["target"] == ""
-    assert job["with"].get("may_select_none") is none
     assert job["secrets"] == "inherit"
 
 
