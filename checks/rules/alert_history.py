@@ -21,11 +21,14 @@ from fixtures.settings.monitoring import Alert
 from fixtures.wording import clock, counted, duration, listed
 
 ENOUGH_SECONDS = 86_400.0
-"""Data of less than a day show nothing of a week."""
+"""Data of less than a day show nothing of a week; of a window of a day, half of it is enough."""
 MISSING_SECONDS = 3600.0
 """Data that begin so much later than the window, or holes of that length, are said."""
 FAILING_SECONDS = 900.0
 """Evaluations that failed for longer leave it open what fired meanwhile."""
+
+SHOWN_BY = {"dlq_pending": "check 9", "dlq_silence": "check 3", "webhook_error_rate": "check 5"}
+"""What an alert watches → the check that looks at the same."""
 
 CHECK_8 = "check-08"
 REPAIR = "repair what check 8 names, then run the checks again"
@@ -47,8 +50,7 @@ def expected_alert_was_calm(judge: Judge, alert: Alert, history: AlertHistory, s
     _a_source_gave(history)
     records = [record for record in history.alerts if record.name == alert.rule]
     for record in records:
-        critical = CRITICAL if alert.severity.lower() == CRITICAL else ""
-        _is_calm(judge, record, _end_of(history, record), settings, critical)
+        _is_calm(judge, record, _end_of(history, record), settings, alert)
     has_records = {record.source for record in records}
     own = [one for one in history.sources if alert.rule in one.rules or one.source.name in has_records]
     for source in own:
@@ -136,32 +138,35 @@ def _a_source_gave(history: AlertHistory) -> None:
 
 
 def _is_calm(
-    judge: Judge, record: AlertRecord, until: datetime | None, settings: Settings, severity: str = ""
+    judge: Judge, record: AlertRecord, until: datetime | None, settings: Settings, alert: Alert | None = None
 ) -> None:
     """Require that an alert did not flap, and that none of its critical instances still fires.
 
     Args:
         until: end of the window.
-        severity: the one of the settings, if that is critical.
+        alert: the one of the settings, which may be critical whatever its labels say.
     """
     judge.finds(f"{record.name} {fired(record)}")
     most = settings.weekly.flaps_per_day
     flapping = [day for day in record.days if day.most > most]
     judge.requires(
         not flapping,
-        lambda: f"{record.name} flaps: it fired {_often(flapping)}, more than {most} times a day",
+        lambda: f"{record.name} flaps: it fired {_often(flapping)}, more than {counted(most, 'time')} a day",
         expected=f"at most {counted(most, 'firing')} of an alert on one day",
         why="an alert that comes and goes is soon ignored, also when it matters",
         advice="look at what comes and goes; if nothing is wrong, give the rule a longer `for`, a "
         "`keep_firing_for` or another threshold (check 18)",
     )
-    critical = [one for one in record.now if (severity or one.severity).lower() == CRITICAL]
+    expected = alert.severity.lower() if alert else ""
+    critical = [one for one in record.now if CRITICAL in (expected, one.severity.lower())]
+    shows = SHOWN_BY.get(alert.measures or "") if alert else None
+    shown = f", which {shows} shows" if shows else ""
     judge.requires(
         not critical,
         lambda: f"{record.name} (critical) is not resolved: {listed((_still(one, until) for one in critical), 5)}",
         expected="no critical alert that still fires",
         why="a critical alert says that something does not work now",
-        advice="see to its cause; if nothing is wrong, correct the rule, so that the alert means something",
+        advice=f"see to its cause{shown}; if nothing is wrong, correct the rule, so that the alert counts",
     )
 
 
@@ -199,18 +204,17 @@ def _often(days: Sequence[FiringDay]) -> str:
 def _covers_enough(judge: Judge, source: HistorySource, days: int) -> None:
     """Report which part of the window a service has; less than a day proves nothing."""
     length = f"the last {counted(days, 'day')}"
-    enough = min(ENOUGH_SECONDS, days * ENOUGH_SECONDS)
+    enough = min(ENOUGH_SECONDS, days * ENOUGH_SECONDS / 2)
     if source.first is None:
         judge.cannot_tell(
             f"{source.source} has no data of {length}",
             "let Prometheus scrape the database's exporter; run the check again after a day",
         )
         return
-    # The last seconds of a window may be missing from its samples.
-    if source.covered_seconds < 0.99 * enough:
+    if source.covered_seconds < enough:
         judge.cannot_tell(
-            f"{source.source} has data of only {_roughly(source.covered_seconds)} of {length}: "
-            "less than a day shows nothing of a week",
+            f"{source.source} has data of only {_roughly(source.covered_seconds) or 'some seconds'} of {length}: "
+            "too little to judge by",
             "run the check again when Prometheus has run for a day, and keep its data from one start to the next",
         )
         return
@@ -318,7 +322,9 @@ def _length(seconds: float) -> str:
 
 
 def _roughly(seconds: float) -> str:
-    """A long time without its minutes."""
+    """A long time without its minutes; empty for none."""
+    if not seconds:
+        return ""
     return _length(3600 * round(seconds / 3600) if seconds > ENOUGH_SECONDS else seconds)
 
 
