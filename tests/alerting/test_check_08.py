@@ -146,8 +146,8 @@ def test_without_any_service_it_is_unproven():
     assert_outcome(
         outcome,
         Status.UNPROVEN,
-        "neither EASYMO_PROMETHEUS_URL nor EASYMO_GRAFANA_URL is set",
-        "set EASYMO_PROMETHEUS_URL and EASYMO_ALERTMANAGER_URL",
+        "neither EASYMO_GRAFANA_URL nor EASYMO_PROMETHEUS_URL is set",
+        "set EASYMO_GRAFANA_URL, EASYMO_PROMETHEUS_URL and EASYMO_ALERTMANAGER_URL",
     )
 
 

@@ -207,6 +207,11 @@ def test_without_an_address_nothing_is_looked_at(judged):
     outcome = judged(grafana(), access={"grafana_url": None})
     assert outcome.status is Status.UNPROVEN
     assert outcome.reason == (
+        "neither EASYMO_GRAFANA_URL nor EASYMO_PROMETHEUS_URL is set "
+        "(set EASYMO_GRAFANA_URL, EASYMO_PROMETHEUS_URL and EASYMO_ALERTMANAGER_URL)"
+    )
+    outcome = judged(grafana(), access={"grafana_url": None, "prometheus_url": "http://127.0.0.1:9"})
+    assert outcome.reason == (
         "no dashboard was looked at: EASYMO_GRAFANA_URL is not set "
         "(set EASYMO_GRAFANA_URL and EASYMO_GRAFANA_TOKEN)"
     )

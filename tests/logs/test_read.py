@@ -200,9 +200,8 @@ def test_without_a_file_nothing_is_proven() -> None:
     gap = read_logs(Settings(), Access(), NOW)
     assert gap == Gap(
         Status.UNPROVEN,
-        "no logs were looked at: none of SUPABASE_ACCESS_TOKEN, EASYMO_LOKI_URL and EASYMO_LOG_FILE is set",
-        "set SUPABASE_ACCESS_TOKEN (and EASYMO_PROJECT_REF) for Supabase's log API, EASYMO_LOKI_URL for Loki, or "
-        "EASYMO_LOG_FILE to a file with the functions' logs",
+        "no source of logs is set",
+        "set SUPABASE_ACCESS_TOKEN, EASYMO_LOKI_URL or EASYMO_LOG_FILE",
     )
 
 
