@@ -29,6 +29,13 @@ CHECKS = {
     "database_load": "12",
     "table_statistics": "12, 14",
     "partitioning": "13",
+    "failure_patterns": "15",
+    "database_sizes": "16",
+    "backlog_of_the_week": "18",
+    "silence_of_the_week": "18",
+    "error_rate_of_the_week": "18",
+    "archive_state": "19",
+    "alert_measurements": "8",
 }
 """Piece of evidence → the checks that use it."""
 

@@ -77,7 +77,9 @@ def test_without_grafana_nothing_is_proven(behind, tmp_path):
     done = run_suite(tmp_path / "report", "-m", "immediate", "-k", "dashboard", environ=environ)
     assert done.verdict["verdict"] == "go"
     assert done.statuses == {"check-07": "unproven"}
-    assert "set EASYMO_GRAFANA_URL and EASYMO_GRAFANA_TOKEN" in " ".join(done.output.split())
+    assert "set EASYMO_GRAFANA_URL, EASYMO_PROMETHEUS_URL and EASYMO_ALERTMANAGER_URL" in " ".join(
+        done.output.split()
+    )
 
 
 def test_evidence_can_be_replayed(behind, tmp_path):

@@ -30,6 +30,20 @@ class Case:
     advice: str = ""
 
 
+BLOAT = """
+SELECT relname FROM pg_class
+WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'r' AND NOT relisshared
+      AND pg_total_relation_size(oid) > 500000 AND pg_database_size(current_database()) > 20000000
+"""
+
+
+@pytest.fixture(autouse=True)
+def small_database(any_deployment):
+    """Compact the catalogues, which grow with every deployment that was rebuilt before in this process."""
+    for (name,) in any_deployment.superuser_execute(BLOAT):
+        any_deployment.superuser_execute(f"VACUUM FULL pg_catalog.{name}")
+
+
 FAULTS = {
     "already above": Case(
         whole,

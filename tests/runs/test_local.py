@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.local.monitoring_stack import missing_programs
 from tests.deployments import kinds_under_test
 from tests.running import ROOT, environment, run_suite
 
@@ -37,6 +38,12 @@ def test_one_deployment_is_started_and_verified(tmp_path, workers):
     assert run.verdict["verdict"] == "go"
     assert run.verdict["target"].startswith("local")
     assert run.output.count("bringing up a deployment on this machine") == 1
+    assert set(run.statuses.values()) == {"passed"}
+    page = (tmp_path / "index.html").read_text()
+    for service in ("a stand-in for Grafana", "a stand-in for Loki", "a stand-in for Supabase&#x27;s API"):
+        assert service in page
+    monitoring = ("a stand-in for Prometheus",) if missing_programs() else ("Prometheus 2", "Alertmanager 0")
+    assert all(service in page for service in monitoring)
 
 
 def test_workers_use_the_settings_in_the_evidence(tmp_path):
