@@ -39,7 +39,7 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        deployment = Deployment.start("native")
+        deployment = Deployment.start("native", services=True)
         try:
             for number in range(EARLIER_RUNS):
                 _verify(deployment, folder, f"go-{number}")
