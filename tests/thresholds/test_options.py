@@ -84,6 +84,14 @@ def test_what_if_is_shown_and_replayed(any_deployment, tmp_path):
     assert any("with 7 entries it would have fired" in path.read_text(errors="replace") for path in results)
 
 
+def test_unused_what_if_is_reported(any_deployment, tmp_path):
+    """A run without check 18 has nothing to try it on."""
+    environ = environment(any_deployment.access)
+    run = run_suite(tmp_path, "-m", "immediate", "-k", "cron_job", "--what-if", "dlq_pending=7", environ=environ)
+    assert run.status == 0, run.output
+    assert "--what-if: no threshold is tried, because check 18 is not selected" in run.output
+
+
 def shown(file):
     """Return the values of one's own that a judgement of recorded evidence reports."""
     evidence = load(file)
