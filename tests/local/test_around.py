@@ -30,16 +30,16 @@ MONITORING = [
 ]
 
 
-def processes_in(folder: str) -> list[str]:
-    """The processes that work in a folder."""
+def processes_in(folder: str) -> list[bytes]:
+    """Arguments and environments of the processes that work in a folder."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             if os.readlink(entry / "cwd").startswith(folder):
-                found.append((entry / "comm").read_text().strip())
+                found.append((entry / "cmdline").read_bytes() + (entry / "environ").read_bytes())
         except OSError:
             continue
-    return sorted(found)
+    return found
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
@@ -51,6 +51,9 @@ def test_services_listen_on_loopback_and_end_with_the_deployment() -> None:
         assert deployment.access.log_file is not None
         folder = str(Path(deployment.access.log_file).parent / "services")
         programs = processes_in(folder)
+        assert deployment.access.database is not None
+        for secret in deployment.access.database.secrets:
+            assert not [program for program in programs if secret.reveal().encode() in program]
         if missing_programs():
             assert "stand-ins for all services around it, because the programs of" in deployment.description
         else:
