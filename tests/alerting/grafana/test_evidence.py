@@ -84,7 +84,7 @@ def test_state_of_a_firing_rule() -> None:
     (rule,) = alerting_of(grafana).alerts[PENDING].rules
     assert rule.state is AlertState.FIRING
     assert rule.active_since is not None
-    assert timedelta(minutes=9) < NOW - rule.active_since < timedelta(minutes=15)
+    assert timedelta(minutes=9) < datetime.now(UTC) - rule.active_since < timedelta(minutes=15)
 
 
 @pytest.mark.parametrize(
