@@ -7,6 +7,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -61,6 +62,12 @@ class ScriptedServer:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
+
+    def wait_for(self, requests: int, seconds: float = 5.0) -> None:
+        """Wait until that many requests were read: a client with a brief limit may give up before."""
+        until = time.monotonic() + seconds
+        while len(self.asked) < requests and time.monotonic() < until:
+            time.sleep(0.005)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):

@@ -120,6 +120,7 @@ def test_lost_answer_has_its_reason(script: Script, words: str, requests: int) -
     assert words in error.reason
     assert len(error.reason) < 400
     assert error.advice == CHECKED
+    server.wait_for(requests)
     assert len(server.asked) == requests
 
 
